@@ -1,11 +1,24 @@
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/lib/**/*.js", "**/lib/**/*.d.ts", "**/node_modules/**", "native/index.d.ts", "native/target/**", ".venv/**", "lab-extension/nibble_lab/**"] },
+  {
+    ignores: [
+      "**/lib/**/*.js",
+      "**/lib/**/*.d.ts",
+      "**/node_modules/**",
+      "native/index.d.ts",
+      "native/target/**",
+      ".venv/**",
+      "lab-extension/nibble_lab/**",
+    ],
+  },
   {
     files: ["**/*.ts", "**/*.tsx"],
     plugins: { "@typescript-eslint": tseslint.plugin },
-    languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parser: tseslint.parser,
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
     rules: {
       "@typescript-eslint/no-floating-promises": "error",
       "@typescript-eslint/no-misused-promises": "error",
