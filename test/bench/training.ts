@@ -1,0 +1,56 @@
+/**
+ * A QLoRA and a PEQA training step, ours beside PyTorch + PEFT, each in a process of its own so that peaks can be compared:
+ * tokens/s (median of the steps after the first) and peak resident bytes.
+ */
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { compare, type Row } from "./report.js";
+
+interface Shape {
+  readonly name: string;
+  readonly hidden: number;
+  readonly layers: number;
+  readonly inner: number;
+  readonly vocabulary: number;
+  readonly batch: number;
+  readonly length: number;
+}
+
+interface Measurement {
+  readonly tokensPerSecond: number;
+  readonly peakBytes: number;
+}
+
+const SHAPES: readonly Shape[] = [
+  { name: "pocket", hidden: 192, layers: 5, inner: 512, vocabulary: 2048, batch: 8, length: 128 },
+  { name: "97.5M Llama", hidden: 768, layers: 12, inner: 2048, vocabulary: 8192, batch: 4, length: 128 },
+];
+const OURS = ["qlora", "peqa"] as const;
+const PEERS = ["f32", "f32-nf4", "bf16", "bf16-nf4"] as const;
+
+export async function training(python: string | null): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const shape of SHAPES) {
+    const sizes = [shape.hidden, shape.layers, shape.inner, shape.vocabulary, shape.batch, shape.length].map(String);
+    const peers = new Map<string, Measurement>();
+    for (const kind of python === null ? [] : PEERS) {
+      peers.set(`PyTorch + PEFT ${kind}`, measure(python!, ["test/bench/peers/training.py", kind, ...sizes]));
+    }
+    const rivals = (pick: (m: Measurement) => number) => new Map([...peers].map(([name, m]) => [name, pick(m)]));
+    for (const kind of OURS) {
+      const ours = measure(process.execPath, ["test/bench/lib/training-step.js", kind, ...sizes]);
+      const label = `${shape.name}, ${kind}`;
+      rows.push(...compare("training", label, "tokens/s", ours.tokensPerSecond, rivals((m) => m.tokensPerSecond)));
+      rows.push(...compare("training", label, "bytes", ours.peakBytes, rivals((m) => m.peakBytes)));
+    }
+  }
+  return rows;
+}
+
+/** The last line that the process prints is its measurement. NumPy's and PyTorch's BLAS choose their own kernels. */
+function measure(command: string, args: readonly string[]): Measurement {
+  const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
+  const cwd = fileURLToPath(new URL("../../..", import.meta.url));
+  const output = execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
+  return JSON.parse(output.trim().split("\n").at(-1)!) as Measurement;
+}
