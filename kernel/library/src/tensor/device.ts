@@ -1,0 +1,46 @@
+import type { Category, DeviceInfo, EngineInfo, MemoryEvent, MemoryStats, OwnerBytes } from "@nibble-lab/native";
+import { native } from "./native.js";
+
+export type { Category, DeviceInfo, EngineInfo, MemoryEvent, MemoryStats, OwnerBytes } from "@nibble-lab/native";
+export { collectedTensors } from "./storage.js";
+
+/** The engine's version, the processor's name, the instruction set in use and the number of threads. */
+export function engineInfo(): EngineInfo {
+  return native.engineInfo();
+}
+/** "cpu", then "gpu", "gpu:1", … Asking starts the GPU driver. */
+export function devices(): DeviceInfo[] {
+  return native.devices();
+}
+/** What bytes are for, in the order of the arrays in `MemoryStats`. */
+export function categories(): Category[] {
+  return native.categories();
+}
+/** Live and peak bytes, one entry per device in use. */
+export function memoryStats(): MemoryStats[] {
+  return native.memoryStats();
+}
+/** The largest owners of bytes first. */
+export function memoryOwners(limit: number): OwnerBytes[] {
+  return native.memoryOwners(limit);
+}
+/** Allocations and frees after a sequence number, from a ring of bounded length. */
+export function memoryEvents(sinceSequence: number): MemoryEvent[] {
+  return native.memoryEvents(sinceSequence);
+}
+/** Starts the peaks anew from what is live. */
+export function resetPeakMemory(): void {
+  native.resetPeakMemory();
+}
+/** Bytes that may be live at once, 0 = no limit; an allocation beyond throws OutOfMemoryError naming the largest owners. */
+export function setMemoryLimit(bytes: number): void {
+  native.setMemoryLimit(bytes);
+}
+/** Native tensors that are alive. */
+export function liveTensors(): number {
+  return native.liveTensors();
+}
+/** True between the stop button and the end of the cell. */
+export function isInterrupted(): boolean {
+  return native.isInterrupted();
+}

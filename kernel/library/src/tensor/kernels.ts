@@ -1,0 +1,132 @@
+import type { AdamWOptions, CrossEntropyOptions } from "@nibble-lab/native";
+import type { Category, DType } from "./dtype.js";
+import { native } from "./native.js";
+import { Tensor } from "./tensor.js";
+
+export type { AdamWOptions } from "@nibble-lab/native";
+
+// Operations that no gradient flows through. Results belong to the caller.
+
+/** Rows [start, end) of dimension 0, copied. */
+export function sliceRows(x: Tensor, start: number, end: number): Tensor {
+  return Tensor.adopt(native.sliceRows(x.handle, start, end));
+}
+/** The rows of dimension 0 that `rows` (i32 [n]) names. */
+export function gatherRows(x: Tensor, rows: Tensor): Tensor {
+  return Tensor.adopt(native.gatherRows(x.handle, rows.handle));
+}
+/** One below the other along dimension 0. */
+export function concatRows(parts: readonly Tensor[]): Tensor {
+  return Tensor.adopt(native.concatRows(parts.map((part) => part.handle)));
+}
+/** [a, b] → [b, a], copied. */
+export function transpose(x: Tensor): Tensor {
+  return Tensor.adopt(native.transpose(x.handle));
+}
+/** The same numbers in another dtype. */
+export function cast(x: Tensor, dtype: DType, category: Category = "activations", owner = "cast"): Tensor {
+  return Tensor.adopt(native.tensorCast(x.handle, dtype, category, owner));
+}
+/** Its own bytes. */
+export function copy(x: Tensor, category: Category = "activations", owner = "copy"): Tensor {
+  return Tensor.adopt(native.tensorCopy(x.handle, category, owner));
+}
+/** A copy on the device: "cpu", "gpu" or "gpu:N". */
+export function toDevice(x: Tensor, device: string): Tensor {
+  return Tensor.adopt(native.tensorToDevice(x.handle, device));
+}
+/** Another shape over the same bytes, without a tape; `reshape` in ops.ts is the one that gradients flow through. */
+export function view(x: Tensor, shape: readonly number[]): Tensor {
+  return Tensor.adopt(native.tensorReshape(x.handle, [...shape]));
+}
+/** Softmax over the last dimension. */
+export function softmax(x: Tensor): Tensor {
+  return Tensor.adopt(native.softmax(x.handle));
+}
+/** [m, n] → [n] */
+export function sumRows(x: Tensor): Tensor {
+  return Tensor.adopt(native.sumRows(x.handle));
+}
+/** The sum of all elements, added in f64 in a fixed order. */
+export function total(x: Tensor): number {
+  return native.sum(x.handle);
+}
+/** target += alpha·b, in place. */
+export function addInPlace(target: Tensor, b: Tensor, alpha = 1): void {
+  native.addInPlace(target.handle, b.handle, alpha);
+  target.touched();
+}
+/** target *= factor, in place. */
+export function scaleInPlace(target: Tensor, factor: number): void {
+  native.scaleInPlace(target.handle, factor);
+  target.touched();
+}
+
+/** Writes the rows of x [batch·n, width] at `position` of a cache [batch, capacity, width]. */
+export function cacheWrite(cache: Tensor, x: Tensor, position: number): void {
+  native.cacheWrite(cache.handle, x.handle, position);
+  cache.touched();
+}
+/** The first `length` positions of a cache as [batch·length, width]. */
+export function cacheRead(cache: Tensor, length: number): Tensor {
+  return Tensor.adopt(native.cacheRead(cache.handle, length));
+}
+
+/**
+ * The cross-entropy of x·Wᵀ against targets, without gradients and without ever holding the logits.
+ *
+ * @param x [n, d] f32 · @param weight [vocab, d] f32 · @param targets [n] i32
+ * @returns the sum over counted tokens, their number and, on request, each token's loss (f32 [n], 0 where ignored)
+ */
+export function crossEntropy(
+  x: Tensor,
+  weight: Tensor,
+  targets: Tensor,
+  options: Pick<CrossEntropyOptions, "ignoreIndex" | "wantTokenLosses"> = {},
+): { readonly loss: number; readonly tokens: number; readonly tokenLosses: Tensor | null } {
+  const { loss, tokens, tokenLosses } = native.linearCrossEntropy(x.handle, weight.handle, targets.handle, options);
+  return { loss, tokens, tokenLosses: tokenLosses === undefined ? null : Tensor.adopt(tokenLosses) };
+}
+
+/** One AdamW step (Loshchilov and Hutter 2019, decoupled decay) over all parameters, in place. */
+export function adamwStep(
+  parameters: readonly Tensor[],
+  gradients: readonly Tensor[],
+  first: readonly Tensor[],
+  second: readonly Tensor[],
+  options: AdamWOptions,
+): void {
+  native.adamwStep(handles(parameters), handles(gradients), handles(first), handles(second), options);
+  for (const changed of [...parameters, ...first, ...second]) changed.touched();
+}
+/** √Σ g² over all gradients. */
+export function globalNorm(gradients: readonly Tensor[]): number {
+  return native.globalNorm(handles(gradients));
+}
+function handles(tensors: readonly Tensor[]) {
+  return tensors.map((tensor) => tensor.handle);
+}
+
+export interface PcaFit {
+  /** [d] */
+  readonly mean: Tensor;
+  /** [k, d], by falling variance; the largest |entry| of each is positive */
+  readonly components: Tensor;
+  /** [k] */
+  readonly variances: Tensor;
+  readonly totalVariance: number;
+}
+/** Principal components of x [n, d], through the smaller of the two Gram matrices in f64. */
+export function pcaFit(x: Tensor, k: number): PcaFit {
+  const { mean, components, variances, totalVariance } = native.pcaFit(x.handle, k);
+  return {
+    mean: Tensor.adopt(mean),
+    components: Tensor.adopt(components),
+    variances: Tensor.adopt(variances),
+    totalVariance,
+  };
+}
+/** Coordinates [n, k] of x [n, d] in a fitted basis. */
+export function pcaProject(x: Tensor, fit: Pick<PcaFit, "mean" | "components">): Tensor {
+  return Tensor.adopt(native.pcaProject(x.handle, fit.mean.handle, fit.components.handle));
+}
