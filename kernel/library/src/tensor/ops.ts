@@ -210,18 +210,21 @@ export const ops: Table = {
   packedLinear: {
     forward: ({ x, scales }, { packed }, wanted) => {
       const y = made(native.packedLinearForward(x.handle, toNative(packed)));
-      const perChannel = packed.group === 0;
-      const saved = perChannel ? { y, scales } : { x };
-      return { output: y, saved: wanted.scales ? saved : {} };
+      // The scales may be computed on the tape, and then live no longer than the layer's scope.
+      if (!wanted.scales) return { output: y, saved: wanted.x ? { scales } : {} };
+      return { output: y, saved: packed.group === 0 ? { y, scales } : { x, scales } };
     },
-    backward: ({ dy, saved: { x, y, scales }, options: { packed }, wanted }) => ({
-      x: wanted.x ? made(native.packedLinearBackwardInput(dy.handle, toNative(packed))) : undefined,
-      scales: !wanted.scales
-        ? undefined
-        : packed.group === 0
-          ? made(native.packedLinearBackwardScalesFromOutput(dy.handle, y.handle, scales.handle))
-          : made(native.packedLinearBackwardScales(dy.handle, x.handle, toNative(packed))),
-    }),
+    backward: ({ dy, saved: { x, y, scales }, options: { packed }, wanted }) => {
+      const weight = toNative({ ...packed, scales });
+      return {
+        x: wanted.x ? made(native.packedLinearBackwardInput(dy.handle, weight)) : undefined,
+        scales: !wanted.scales
+          ? undefined
+          : packed.group === 0
+            ? made(native.packedLinearBackwardScalesFromOutput(dy.handle, y.handle, scales.handle))
+            : made(native.packedLinearBackwardScales(dy.handle, x.handle, weight)),
+      };
+    },
   },
 
   reshape: {
