@@ -1,0 +1,1 @@
+module.exports = { resolve: { alias: { regl: "@plotly/regl" } }, performance: { hints: false } };

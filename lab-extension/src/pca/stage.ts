@@ -1,0 +1,145 @@
+import type { TranslationBundle } from "@jupyterlab/translation";
+import { element } from "../dom.js";
+import type { Figure } from "../plotly.js";
+import { showToken } from "./colour.js";
+import type { PcaModel, Side } from "./model.js";
+
+type Plotly = typeof import("../plotly.js");
+
+/** The two plots, and the ring that marks one point in both. */
+export class PcaStage {
+  constructor(
+    private readonly model: PcaModel,
+    private readonly trans: TranslationBundle,
+  ) {
+    this.node = element(
+      "figure",
+      {
+        class: "nl-Pca-stage",
+        tabindex: 0,
+        "aria-label": trans.__(
+          "Two scatter plots on the same axes. Left and right change the layer, up and down move through the points, Escape lets go.",
+        ),
+      },
+      this._plot,
+      ...this._rings,
+      this._tip,
+    );
+    this.node.addEventListener("keydown", (event) => this.onKey(event));
+    model.highlightChanged.connect(this.markPoint, this);
+    this._resizer.observe(this.node);
+  }
+
+  readonly node: HTMLElement;
+
+  /** Draw; the first call fetches Plotly. */
+  async show(figure: Figure): Promise<void> {
+    this._plotly ??= await import("../plotly.js");
+    if (this._isDisposed || !this.node.isConnected) {
+      return;
+    }
+    await this._plotly.draw(this._plot, figure, {
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      scrollZoom: true,
+    });
+    this._plotly.onHover(this._plot, (point) => this.model.setHighlight(point));
+    this._plotly.onMove(this._plot, () => this.markPoint());
+    this._isDrawn = true;
+    this.node.dataset["drawn"] = String(this.model.layer);
+    this.markPoint();
+  }
+
+  dispose(): void {
+    this._isDisposed = true;
+    this._resizer.disconnect();
+    this.model.highlightChanged.disconnect(this.markPoint, this);
+    this._plotly?.purge(this._plot);
+  }
+
+  private onKey(event: KeyboardEvent): void {
+    const last = (this.model.current?.meta.points ?? 0) - 1;
+    const here = this.model.highlight;
+    const targets: Record<string, number | null> = {
+      ArrowDown: Math.min((here ?? -1) + 1, last),
+      ArrowUp: Math.max((here ?? 1) - 1, 0),
+      Home: 0,
+      End: last,
+      Escape: null,
+    };
+    if (event.key in targets && last >= 0) {
+      this.model.setHighlight(targets[event.key] ?? null);
+      event.preventDefault();
+      event.stopPropagation();
+    }
+  }
+
+  private onResize(): void {
+    if (this._isDrawn && this.node.clientWidth > 0) {
+      this._plotly?.resize(this._plot);
+    }
+  }
+
+  private markPoint(): void {
+    const { current, highlight, layer, axes } = this.model;
+    const places = ([0, 1] as const).map((side) =>
+      current && highlight !== null && this._plotly && this._isDrawn
+        ? this._plotly.place(
+            this._plot,
+            side === 0 ? "" : "2",
+            current.at(layer, side, highlight, axes[0]),
+            current.at(layer, side, highlight, axes[1]),
+          )
+        : null,
+    );
+    places.forEach((at, side) => {
+      const ring = this._rings[side as Side];
+      ring.hidden = at === null;
+      if (at) {
+        ring.style.transform = `translate(${at.left}px, ${at.top}px)`;
+      }
+    });
+    const anchor = places[0] ?? places[1];
+    this._tip.hidden = !anchor;
+    if (anchor && current && highlight !== null) {
+      this.fillTip(highlight);
+      const isRight = anchor.left > this.node.clientWidth - 280;
+      this._tip.style.transform = `translate(${anchor.left + (isRight ? -14 : 14)}px, ${anchor.top + 10}px)${isRight ? " translateX(-100%)" : ""}`;
+    }
+  }
+
+  private fillTip(point: number): void {
+    const current = this.model.current;
+    if (!current) {
+      return;
+    }
+    const { trans } = this;
+    const distance = current.moved(this.model.layer)[point] ?? 0;
+    this._tip.replaceChildren(
+      element("b", {}, showToken(current.meta.tokens[point] ?? "")),
+      element(
+        "span",
+        {},
+        trans.__("position %1, moved %2", (current.positions[point] ?? 0) + 1, distance.toPrecision(3)),
+      ),
+      element("q", {}, shorten(current.promptOf(point))),
+    );
+  }
+
+  private _isDisposed = false;
+  private _isDrawn = false;
+  private _plot = element("div", { class: "nl-Pca-plot" });
+  private _plotly: Plotly | null = null;
+  private _resizer = new ResizeObserver(() => requestAnimationFrame(() => this.onResize()));
+  private _rings = [ring(), ring()] as const;
+  private _tip = element("div", { class: "nl-Tip", role: "status", hidden: true });
+}
+
+function ring(): HTMLElement {
+  return element("div", { class: "nl-Ring", hidden: true, "aria-hidden": "true" });
+}
+
+const PROMPT_SHOWN = 160;
+
+function shorten(text: string): string {
+  return text.length > PROMPT_SHOWN ? `${text.slice(0, PROMPT_SHOWN)}…` : text;
+}
