@@ -49,7 +49,7 @@ export function writeDocument(world: World, split: Split, seed: number, index: n
 }
 
 export interface PocketTextOptions {
-  /** How many documents; 2,000 in "train" and 160 elsewhere when neither limit is given. */
+  /** How many documents; 2,000 in "train" and 200 elsewhere when neither limit is given. */
   readonly documents?: number;
   /** Stop after the document that reaches this many characters. */
   readonly characters?: number;
@@ -57,7 +57,7 @@ export interface PocketTextOptions {
   readonly seed?: number;
 }
 
-const DEFAULT_DOCUMENTS: Readonly<Record<Split, number>> = { train: 2000, validation: 160, test: 160 };
+const DEFAULT_DOCUMENTS: Readonly<Record<Split, number>> = { train: 2000, validation: 200, test: 200 };
 
 /**
  * English about the pocket world: facts, descriptions, denials, questions, verdicts, stories and arithmetic.

@@ -4,7 +4,7 @@ import type { Split } from "./relations.js";
 import { createWorld, type World } from "./world.js";
 import type { TextDataset } from "../text.js";
 
-export { documentKinds, splitOf, writeDocument } from "./corpus.js";
+export { documentKinds, pocketText, splitOf, writeDocument } from "./corpus.js";
 export type { DocumentKind, PocketDocument, PocketTextOptions } from "./corpus.js";
 export { ENTITY_KINDS, type EntityKind } from "./names.js";
 export type { PocketPrompt } from "./prompts.js";

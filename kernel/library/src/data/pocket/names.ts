@@ -14,7 +14,7 @@ const ENDINGS: Readonly<Record<Exclude<EntityKind, "gene">, readonly string[]>> 
   person: "a an el en in is o ric".split(" "),
   place: "dale ford ham haven holm mere stead wick".split(" "),
   animal: "back crow finch hare moth otter toad wolf".split(" "),
-  medicine: "axil idine olin oxan umab yne".split(" "),
+  medicine: "axil idine olin oxan umel yne".split(" "),
   illness: "ache fever itis osis pox rash".split(" "),
   invention: "bell graph kite lamp loom phone scope wheel".split(" "),
 };
