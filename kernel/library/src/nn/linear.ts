@@ -16,6 +16,8 @@ export interface LinearWeight extends TensorHolder {
   /** The weight as f32 [out, in], its own bytes; the caller disposes. */
   dequantize(): Tensor;
   share(shared: Sharing): LinearWeight;
+  /** SHA-256 of its integer codes and zero-points, where it has some. */
+  codesHash?(): string;
 }
 
 /** What a tuner adds to a linear layer. */
@@ -76,6 +78,13 @@ export class Linear extends Module {
   }
   get columns(): number {
     return this.weight.columns;
+  }
+
+  /** Puts another weight in place and disposes of the old one. */
+  replaceWeight(weight: LinearWeight): void {
+    const old = this.weight;
+    this.weight = weight;
+    if (old !== weight) old.dispose();
   }
 
   /** x [n, in] → [n, out] */

@@ -39,7 +39,8 @@ class Scope {
 }
 
 /**
- * Runs `fn` and frees every tensor made inside, except those in its result (also nested in arrays, maps and objects) and those given to `keep`.
+ * Runs `fn` and frees every tensor made inside, except those in its result (also
+ * nested in arrays, maps and plain objects, or held by a module) and those given to `keep`.
  * Works for async functions: the tensors are freed when the promise settles.
  *
  * @example
@@ -107,16 +108,24 @@ function within<T>(context: Context, fn: () => T, inner: Scope): T {
   return settled as T;
 }
 
-/** The scoped things in a value: itself, or inside arrays, maps, sets and objects that are not typed arrays. */
+/** The scoped things in a value: itself, a module's or holder's tensors, or inside arrays, maps, sets and plain objects. */
 function* scopedIn(value: unknown, seen = new Set<object>()): Generator<Scoped> {
   if (typeof value !== "object" || value === null || seen.has(value)) return;
   seen.add(value);
   if (isScoped(value)) yield value;
+  else if (holdsTensors(value)) for (const [, tensor] of value.namedTensors()) yield tensor;
   else if (value instanceof Map) for (const entry of value.values()) yield* scopedIn(entry, seen);
   else if (Array.isArray(value) || value instanceof Set) for (const entry of value) yield* scopedIn(entry, seen);
-  else if (!ArrayBuffer.isView(value)) for (const entry of Object.values(value)) yield* scopedIn(entry, seen);
+  else if (isPlain(value)) for (const entry of Object.values(value)) yield* scopedIn(entry, seen);
 }
 
 function isScoped(value: object): value is Scoped {
   return "leave" in value && "needs" in value && typeof value.leave === "function";
+}
+function holdsTensors(value: object): value is { namedTensors(): Iterable<[string, Scoped]> } {
+  return "namedTensors" in value && typeof value.namedTensors === "function";
+}
+function isPlain(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }

@@ -1,0 +1,69 @@
+// The public surface: re-exports only.
+export * from "./errors.js";
+export type { Displayable, MimeBundle } from "./display.js";
+export { Random } from "./random.js";
+
+export { backward } from "./tensor/autograd.js";
+export {
+  devices,
+  engineInfo,
+  isInterrupted,
+  liveTensors,
+  resetPeakMemory,
+  setMemoryLimit,
+  type DeviceInfo,
+  type EngineInfo,
+} from "./tensor/device.js";
+export type { Category, DType, TypedArray } from "./tensor/dtype.js";
+export {
+  adamwStep,
+  addInPlace,
+  cast,
+  concatRows,
+  copy,
+  gatherRows,
+  globalNorm,
+  scaleInPlace,
+  sliceRows,
+  softmax,
+  sumRows,
+  toDevice,
+  total,
+  transpose,
+} from "./tensor/kernels.js";
+export {
+  add,
+  addBias,
+  attention,
+  embedding,
+  linear,
+  linearCrossEntropy,
+  loraJoin,
+  matmul,
+  multiply,
+  packedLinear,
+  reshape,
+  rmsNorm,
+  rope,
+  scale,
+  sum,
+  swiglu,
+} from "./tensor/ops.js";
+export { keep, noGrad, scope } from "./tensor/scope.js";
+export { Tensor, type TensorOptions } from "./tensor/tensor.js";
+
+export { DenseWeight, Linear, type LinearAdapter, type LinearWeight } from "./nn/linear.js";
+export { Module } from "./nn/module.js";
+
+export { SafetensorsFile, writeSafetensors } from "./io/safetensors.js";
+
+export type { ModelConfig } from "./models/config.js";
+export { createModel, type NewModelConfig } from "./models/create.js";
+export { models, type ModelType } from "./models/families.js";
+export type { Generation, GenerateOptions } from "./models/generate.js";
+export { hookNames, type Hook, type Hooks } from "./models/hooks.js";
+export { loadModel, loadTokenizer, saveModel, type LoadOptions } from "./models/load.js";
+export { IGNORED, type Batch, type LanguageModel, type TokenInput } from "./models/model.js";
+export { Tokenizer } from "./models/tokenizer.js";
+
+export { perplexity, type Perplexity, type PerplexityOptions } from "./evaluation/perplexity.js";

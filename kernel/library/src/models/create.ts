@@ -1,0 +1,95 @@
+import type { ModelConfig } from "./config.js";
+import { Decoder, decoderShapes, type ParameterShape } from "./decoder.js";
+import { LanguageModel } from "./model.js";
+import type { Tokenizer } from "./tokenizer.js";
+import { OptionError } from "../errors.js";
+import { checkNames, checkOptions, custom, integer, text } from "../options.js";
+import { Random } from "../random.js";
+import { keep } from "../tensor/scope.js";
+import { Tensor } from "../tensor/tensor.js";
+
+/** The fields without which there is no model; the rest has defaults. */
+export type NewModelConfig = Pick<ModelConfig, "vocabSize" | "hiddenSize" | "intermediateSize" | "layers" | "heads"> &
+  Partial<ModelConfig>;
+
+const INITIAL_STD = 0.02; // GPT-2's and Llama's
+
+/**
+ * An untrained model: linears and embedding normal with standard deviation 0.02, those that write into the residual stream
+ * divided by √(2·layers) (Radford et al. 2019), norms 1, biases 0. The same seed gives the same numbers.
+ *
+ * Defaults: kvHeads = heads, headDim = hiddenSize / heads, maxPositions 512, normEpsilon 1e-5, ropeTheta 10000, tied embeddings, no biases;
+ * bosToken and eosTokens come from the tokenizer where there is one.
+ *
+ * @throws {OptionError}
+ * @example
+ * const model = createModel({ vocabSize: 2048, hiddenSize: 192, intermediateSize: 512, layers: 5, heads: 6 }, { seed: 1, tokenizer });
+ */
+export function createModel(
+  config: NewModelConfig,
+  options: { seed?: number; name?: string; tokenizer?: Tokenizer } = {},
+): LanguageModel {
+  const { seed, name, tokenizer } = checkOptions("createModel", options, {
+    seed: integer({ fallback: 0 }),
+    name: text({ fallback: "new model" }),
+    tokenizer: custom<Tokenizer>(
+      "a Tokenizer",
+      (value) => typeof value === "object" && value !== null && "encode" in value,
+    ),
+  });
+  const full = completeConfig(config, tokenizer);
+  const random = new Random(seed);
+  const tensors = new Map<string, Tensor>();
+  for (const parameter of decoderShapes(full))
+    tensors.set(parameter.name, keep(initial(parameter, full, random.bits(), name)));
+  return new LanguageModel({ name, network: new Decoder(full, tensors), tokenizer: tokenizer ?? null });
+}
+
+function initial({ shape, role }: ParameterShape, config: ModelConfig, seed: number, owner: string): Tensor {
+  const options = { category: "weights", owner } as const;
+  if (role === "norm") return Tensor.full(shape, 1, options);
+  if (role === "bias") return Tensor.zeros(shape, options);
+  const std = role === "residual" ? INITIAL_STD / Math.sqrt(2 * config.layers) : INITIAL_STD;
+  return Tensor.randomNormal(shape, std, seed, options);
+}
+
+function completeConfig(config: NewModelConfig, tokenizer: Tokenizer | undefined): ModelConfig {
+  const full: ModelConfig = {
+    modelType: "llama",
+    kvHeads: config.heads,
+    headDim: config.hiddenSize / config.heads,
+    maxPositions: 512,
+    normEpsilon: 1e-5,
+    ropeTheta: 10000,
+    tieEmbeddings: true,
+    attentionBias: false,
+    mlpBias: false,
+    bosToken: tokenizer?.bosToken ?? null,
+    eosTokens: tokenizer?.eosToken == null ? [] : [tokenizer.eosToken],
+    ...config,
+  };
+  checkNames("createModel", "field of the config", Object.keys(config), Object.keys(full));
+  const counts = [
+    "vocabSize",
+    "hiddenSize",
+    "intermediateSize",
+    "layers",
+    "heads",
+    "kvHeads",
+    "headDim",
+    "maxPositions",
+  ] as const;
+  for (const field of counts) {
+    if (Number.isSafeInteger(full[field]) && full[field] > 0) continue;
+    throw new OptionError("createModel", `${field} is ${full[field]}. Allowed: a whole number of at least 1.`, {
+      option: field,
+    });
+  }
+  if (full.heads % full.kvHeads !== 0 || full.headDim % 2 !== 0) {
+    const came = `${full.heads} heads, ${full.kvHeads} key/value heads, ${full.headDim} numbers a head`;
+    throw new OptionError("createModel", `${came}. The second must divide the first, the third be even.`, {
+      option: "heads",
+    });
+  }
+  return full;
+}

@@ -1,0 +1,170 @@
+import { mkdir, stat, writeFile } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { ModelConfig } from "./config.js";
+import { Decoder, decoderShapes } from "./decoder.js";
+import { familyOf } from "./families.js";
+import type { ModelFamily } from "./llama.js";
+import { LanguageModel } from "./model.js";
+import { Tokenizer } from "./tokenizer.js";
+import { FormatError, OptionError, throwIfAborted, UnsupportedError } from "../errors.js";
+import { events } from "../events.js";
+import { Checkpoint, readJson } from "../io/checkpoint.js";
+import { writeSafetensors } from "../io/safetensors.js";
+import { DenseWeight } from "../nn/linear.js";
+import { checkOptions, didYouMean, shown, signal, text } from "../options.js";
+import { keep } from "../tensor/scope.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/** The models that come with the library, by name. */
+const shipped: Readonly<Record<string, string>> = {
+  pocket: fileURLToPath(new URL("../../pocket/model", import.meta.url)),
+};
+
+export interface LoadOptions {
+  /** Where the weights go: "cpu"; "auto" chooses, today always the CPU. */
+  readonly device?: string;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Loads a model: one that is shipped ("pocket"), or a Hugging Face folder with config.json, safetensors weights (one file or shards),
+ * tokenizer.json and tokenizer_config.json. Weights in F16 and BF16 become f32.
+ *
+ * @throws {OptionError} for a name that is neither · {FormatError} for a missing or broken file · {UnsupportedError} for an architecture or device that is not there
+ * @example
+ * const model = await loadModel("pocket");
+ */
+export async function loadModel(nameOrFolder: string, options: LoadOptions = {}): Promise<LanguageModel> {
+  const checked = checkOptions("loadModel", options, { device: text({ fallback: "auto" }), signal: signal() });
+  checkDevice(checked.device);
+  const folder = await folderOf(nameOrFolder);
+  const name = Object.hasOwn(shipped, nameOrFolder) ? nameOrFolder : basename(folder);
+  const configPath = join(folder, "config.json");
+  const raw = await readJson("loadModel", configPath);
+  const family = familyOf(raw.model_type);
+  const config = family.readConfig(raw, configPath);
+  const tokenizer = await loadTokenizer(folder);
+  const checkpoint = await Checkpoint.open(folder);
+  try {
+    const tensors = await readTensors(checkpoint, family, config, name, checked.signal);
+    return new LanguageModel({ name, network: new Decoder(config, tensors), tokenizer });
+  } finally {
+    await checkpoint.close();
+  }
+}
+
+/** The tokenizer of a Hugging Face folder or of a shipped model. @throws {OptionError} · {FormatError} */
+export async function loadTokenizer(nameOrFolder: string): Promise<Tokenizer> {
+  const folder = await folderOf(nameOrFolder);
+  const path = join(folder, "tokenizer.json");
+  return new Tokenizer(
+    await readJson("loadTokenizer", path),
+    await readJson("loadTokenizer", join(folder, "tokenizer_config.json")),
+    path,
+  );
+}
+
+/**
+ * Writes a model with plain weights as a Hugging Face folder, which `loadModel` and transformers read back.
+ *
+ * @throws {UnsupportedError} for packed weights or adapters
+ */
+export async function saveModel(model: LanguageModel, folder: string): Promise<void> {
+  for (const [name, linear] of model.linears()) {
+    if (linear.weight instanceof DenseWeight && linear.adapter === null) continue;
+    const stored =
+      linear.adapter === null
+        ? linear.weight.description
+        : `${linear.weight.description} with ${linear.adapter.description}`;
+    throw new UnsupportedError("saveModel", `${name} is stored as ${stored}. Supported: f32 without adapters.`);
+  }
+  const family = familyOf(model.config.modelType);
+  await mkdir(folder, { recursive: true });
+  const named = new Map([...model.namedTensors()].map(([name, tensor]) => [family.fileName(name), tensor]));
+  await writeSafetensors(join(folder, "model.safetensors"), named, { format: "pt" });
+  await writeFile(join(folder, "config.json"), json(family.writeConfig(model.config)));
+  if (!model.hasTokenizer) return;
+  await writeFile(join(folder, "tokenizer.json"), json(model.tokenizer.definition));
+  await writeFile(join(folder, "tokenizer_config.json"), json(model.tokenizer.config));
+}
+
+async function readTensors(
+  checkpoint: Checkpoint,
+  family: ModelFamily,
+  config: ModelConfig,
+  owner: string,
+  abort: AbortSignal | undefined,
+): Promise<Map<string, Tensor>> {
+  const shapes = [...decoderShapes(config)];
+  rejectLeftovers(checkpoint, family, config, new Set(shapes.map(({ name }) => family.fileName(name))));
+  const tensors = new Map<string, Tensor>();
+  try {
+    for (const { name, shape } of shapes) {
+      throwIfAborted("loadModel", abort);
+      tensors.set(name, keep(await checkpoint.read(family.fileName(name), shape, owner)));
+      events.emit("progress", {
+        id: `load ${owner}`,
+        label: `loading ${owner}`,
+        done: tensors.size,
+        total: shapes.length,
+        unit: "tensors",
+      });
+    }
+  } catch (error) {
+    for (const tensor of tensors.values()) tensor.dispose();
+    throw error;
+  }
+  return tensors;
+}
+
+function rejectLeftovers(
+  checkpoint: Checkpoint,
+  family: ModelFamily,
+  config: ModelConfig,
+  used: ReadonlySet<string>,
+): void {
+  const left = checkpoint.names.filter((name) => !used.has(name) && !family.ignorable(name, config));
+  if (left.length === 0) return;
+  const some = left.slice(0, 4).join(", ") + (left.length > 4 ? ", …" : "");
+  throw new FormatError(
+    "loadModel",
+    `${checkpoint.folder} has ${left.length} tensors that its config.json leaves no place for: ${some}.`,
+    { path: checkpoint.folder },
+  );
+}
+
+async function folderOf(nameOrFolder: string): Promise<string> {
+  if (typeof nameOrFolder !== "string" || nameOrFolder === "") throw unknownModel(nameOrFolder);
+  const own = Object.hasOwn(shipped, nameOrFolder) ? shipped[nameOrFolder] : undefined;
+  const folder = own ?? resolve(nameOrFolder);
+  const isFolder = await stat(folder).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (isFolder) return folder;
+  if (own === undefined) throw unknownModel(nameOrFolder);
+  throw new FormatError(
+    "loadModel",
+    `The shipped model "${nameOrFolder}" should be in ${folder}, which is missing. Install the package again.`,
+    { path: folder },
+  );
+}
+
+function unknownModel(given: unknown): OptionError {
+  const names = Object.keys(shipped);
+  const hint = typeof given === "string" ? didYouMean(given, names) : "";
+  const known = names.map((name) => JSON.stringify(name)).join(", ");
+  const text = `The model is ${shown(given)}. Allowed: ${known}, or the path of a Hugging Face folder (nothing is downloaded).${hint}`;
+  return new OptionError("loadModel", text, { given });
+}
+
+function checkDevice(device: string): void {
+  if (device === "cpu" || device === "auto") return;
+  const text = `device is ${JSON.stringify(device)}. Supported for models: "cpu", "auto" (which is the CPU).`;
+  throw new UnsupportedError("loadModel", text, { device });
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 1)}\n`;
+}

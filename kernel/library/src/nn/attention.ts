@@ -1,0 +1,44 @@
+import type { KvCache } from "./kv-cache.js";
+import type { Linear } from "./linear.js";
+import { Module } from "./module.js";
+import { attention, rope } from "../tensor/ops.js";
+import type { Tensor } from "../tensor/tensor.js";
+
+/** Where the rows of an activation [batch·length, …] stand. */
+export interface Positions {
+  readonly batch: number;
+  readonly length: number;
+  /** Position of the first row of each sequence: more than 0 only with a cache. */
+  readonly offset: number;
+  readonly cache: KvCache | null;
+}
+
+export interface AttentionShape {
+  readonly heads: number;
+  readonly kvHeads: number;
+  readonly ropeTheta: number;
+}
+
+/** Causal grouped-query attention with rotary positions. The layers' names are the checkpoints'. */
+export class Attention extends Module {
+  constructor(
+    readonly q_proj: Linear,
+    readonly k_proj: Linear,
+    readonly v_proj: Linear,
+    readonly o_proj: Linear,
+    readonly layer: number,
+    readonly geometry: AttentionShape,
+  ) {
+    super();
+  }
+
+  /** x [batch·length, hidden] → [batch·length, hidden] */
+  forward(x: Tensor, { batch, length, offset, cache }: Positions): Tensor {
+    const { heads, kvHeads, ropeTheta: theta } = this.geometry;
+    const q = rope(this.q_proj.forward(x), { length, heads, theta, offset });
+    const ownK = rope(this.k_proj.forward(x), { length, heads: kvHeads, theta, offset });
+    const ownV = this.v_proj.forward(x);
+    const { k, v } = cache === null ? { k: ownK, v: ownV } : cache.extend(this.layer, ownK, ownV, offset, length);
+    return this.o_proj.forward(attention(q, k, v, { batch, heads, kvHeads }));
+  }
+}
