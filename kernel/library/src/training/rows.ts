@@ -1,17 +1,6 @@
+import { readTokens, type Encoder, type TokenSource } from "../data/tokens.js";
 import { OptionError } from "../errors.js";
 import { Random } from "../random.js";
-
-/** Text to learn from: one string, documents, or documents that are token ids already. */
-export type TrainingData = string | Int32Array | Iterable<string | Int32Array>;
-
-/** What turns text into ids. */
-export interface Encoder {
-  readonly encode: (text: string) => ArrayLike<number>;
-  /** Stands before each document; null where the model has none. */
-  readonly begin: number | null;
-  /** Stands after each document; null where the model has none. */
-  readonly end: number | null;
-}
 
 /** Inputs and what should follow them, both [batch · length]. */
 export interface Batch {
@@ -32,7 +21,7 @@ export class Rows {
   private order: number[] = [];
 
   constructor(
-    data: TrainingData,
+    data: TokenSource,
     encoder: Encoder,
     private readonly options: { readonly length: number; readonly rows: number; readonly seed: number },
   ) {
@@ -64,17 +53,4 @@ export class Rows {
     }
     return { inputs, targets };
   }
-}
-
-function readTokens(data: TrainingData, encoder: Encoder, enough: number): Int32Array {
-  if (data instanceof Int32Array) return data;
-  const tokens: number[] = [];
-  for (const document of typeof data === "string" ? [data] : data) {
-    if (typeof document === "string" && encoder.begin !== null) tokens.push(encoder.begin);
-    const ids = typeof document === "string" ? encoder.encode(document) : document;
-    for (let i = 0; i < ids.length; i++) tokens.push(ids[i]!);
-    if (typeof document === "string" && encoder.end !== null) tokens.push(encoder.end);
-    if (tokens.length >= enough) break;
-  }
-  return Int32Array.from(tokens);
 }

@@ -1,0 +1,73 @@
+import { display, formatBytes, inspect, tableBundle, type Displayable, type MimeBundle } from "../display.js";
+
+/** What quantizing one layer cost and gave. */
+export interface LayerQuantization {
+  readonly layer: string;
+  /** For example "int2, a scale a row". */
+  readonly format: string;
+  /** Bits a weight, all that decoding reads counted. */
+  readonly bits: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** √(Σ(W − Ŵ)² / ΣW²). */
+  readonly weightError: number;
+  /** √(Σ(X·Ŵᵀ − X·Wᵀ)² / Σ(X·Wᵀ)²) over the calibration tokens, X being the layer's inputs in the model before; null without calibration. */
+  readonly outputError: number | null;
+  readonly milliseconds: number;
+}
+
+/** What `quantize` did, layer by layer; shows itself as a table. */
+export class QuantizationReport implements Displayable {
+  constructor(
+    /** The quantizer's name. */
+    readonly method: string,
+    /** For people, with the options that matter. */
+    readonly description: string,
+    readonly layers: readonly LayerQuantization[],
+    /** Names of the layers that could have been quantized and were left as they were. */
+    readonly excluded: readonly string[],
+    readonly calibrationTokens: number | null,
+  ) {}
+
+  /** Of the quantized layers alone. */
+  get bytesBefore(): number {
+    return this.layers.reduce((sum, layer) => sum + layer.bytesBefore, 0);
+  }
+  get bytesAfter(): number {
+    return this.layers.reduce((sum, layer) => sum + layer.bytesAfter, 0);
+  }
+
+  toString(): string {
+    const change = `${formatBytes(this.bytesBefore)} → ${formatBytes(this.bytesAfter)}`;
+    return `${this.method}: ${this.description}; ${this.layers.length} layers, ${change}`;
+  }
+
+  [display](): MimeBundle {
+    const withOutput = this.calibrationTokens !== null;
+    return tableBundle({
+      title: this.toString(),
+      columns: ["layer", "format", "bits", "bytes", "weight error", ...(withOutput ? ["output error"] : []), "time"],
+      rows: this.layers.map((layer) => [
+        layer.layer,
+        layer.format,
+        layer.bits.toFixed(2),
+        `${formatBytes(layer.bytesBefore)} → ${formatBytes(layer.bytesAfter)}`,
+        layer.weightError.toFixed(4),
+        ...(layer.outputError === null ? [] : [layer.outputError.toFixed(4)]),
+        `${layer.milliseconds.toFixed(1)} ms`,
+      ]),
+      note: this.note(withOutput),
+    });
+  }
+  [inspect](): string {
+    return this[display]()["text/plain"];
+  }
+
+  private note(withOutput: boolean): string {
+    const output = withOutput
+      ? `, output error √(Σ(XŴᵀ−XWᵀ)²/Σ(XWᵀ)²) over ${this.calibrationTokens} calibration tokens with the inputs of the model before`
+      : "";
+    const kept = ["the embedding", "the output layer", "the norms", ...this.excluded].join(", ");
+    return `Weight error √(Σ(W−Ŵ)²/ΣW²)${output}. Kept in f32: ${kept}.`;
+  }
+}
