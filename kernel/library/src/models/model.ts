@@ -10,7 +10,6 @@ import { display, inspect, type MimeBundle } from "../display.js";
 import { checkOptions, custom } from "../options.js";
 import type { Linear } from "../nn/linear.js";
 import type { QuantizationReport } from "../quantization/report.js";
-import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
 import { keep, noGrad, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -47,8 +46,6 @@ interface Parts {
 export class LanguageModel {
   readonly name: string;
   label: string;
-  /** What `quantize` did to it. */
-  quantization: QuantizationReport | null = null;
   readonly network: Decoder;
   /** What `quantize` did, layer by layer; null where nothing is quantized. */
   quantization: QuantizationReport | null = null;
