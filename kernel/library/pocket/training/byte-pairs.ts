@@ -37,8 +37,13 @@ export function learnBytePairs(texts: Iterable<string>, options: BytePairOptions
   return { tokens, merges };
 }
 
-/** The contents of `tokenizer.json`, as Hugging Face's `tokenizers` reads it. */
+/**
+ * The contents of `tokenizer.json`, as Hugging Face's `tokenizers` reads it.
+ *
+ * @param specialTokens have the first identifiers; the first of them stands before each text unless special tokens are left out
+ */
 export function tokenizerJson(pairs: BytePairs, specialTokens: readonly string[]): object {
+  const begin = specialTokens[0]!;
   return {
     version: "1.0",
     truncation: null,
@@ -60,7 +65,16 @@ export function tokenizerJson(pairs: BytePairs, specialTokens: readonly string[]
         { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
       ],
     },
-    post_processor: null,
+    post_processor: {
+      type: "TemplateProcessing",
+      single: [{ SpecialToken: { id: begin, type_id: 0 } }, { Sequence: { id: "A", type_id: 0 } }],
+      pair: [
+        { SpecialToken: { id: begin, type_id: 0 } },
+        { Sequence: { id: "A", type_id: 0 } },
+        { Sequence: { id: "B", type_id: 0 } },
+      ],
+      special_tokens: { [begin]: { id: begin, ids: [0], tokens: [begin] } },
+    },
     decoder: { type: "ByteLevel", add_prefix_space: false, trim_offsets: false, use_regex: false },
     model: {
       type: "BPE",

@@ -18,7 +18,7 @@ const config = {
   tokenizer_class: "PreTrainedTokenizerFast",
   bos_token: DOCUMENT_SEPARATOR,
   eos_token: DOCUMENT_SEPARATOR,
-  add_bos_token: false,
+  add_bos_token: true,
   add_eos_token: false,
   clean_up_tokenization_spaces: false,
   model_max_length: CONTEXT,
