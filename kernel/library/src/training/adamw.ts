@@ -1,5 +1,4 @@
 import { adamwStep } from "../tensor/kernels.js";
-import { noGrad } from "../tensor/scope.js";
 import { keep } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 
@@ -35,14 +34,12 @@ export class AdamW {
     const moved = [...this.parameters.values()].flatMap((tensor, i) =>
       tensor.grad === null ? [] : [{ tensor, grad: tensor.grad, i }],
     );
-    noGrad(() =>
-      adamwStep(
-        moved.map(({ tensor }) => tensor),
-        moved.map(({ grad }) => grad),
-        moved.map(({ i }) => this.first[i]!),
-        moved.map(({ i }) => this.second[i]!),
-        { ...this.settings, learningRate, gradientScale, step: this.step },
-      ),
+    adamwStep(
+      moved.map(({ tensor }) => tensor),
+      moved.map(({ grad }) => grad),
+      moved.map(({ i }) => this.first[i]!),
+      moved.map(({ i }) => this.second[i]!),
+      { ...this.settings, learningRate, gradientScale, step: this.step },
     );
   }
 

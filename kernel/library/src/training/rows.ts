@@ -1,48 +1,45 @@
-import { readTokens, type Encoder, type TokenSource } from "../data/tokens.js";
 import { OptionError } from "../errors.js";
 import { Random } from "../random.js";
 
 /** Inputs and what should follow them, both [batch · length]. */
-export interface Batch {
+export interface Rowset {
   readonly inputs: Int32Array;
   readonly targets: Int32Array;
 }
 
 /**
- * Documents joined into one stream (each with its begin and end token) and cut into rows of `length` + 1, neighbours sharing
- * one token so that every token is a target once. The rows are shuffled anew each epoch. Reads only as many documents as
- * `rows` rows need.
+ * A stream of tokens cut into rows of `length` + 1, neighbours sharing one token so that every token is a target once. The
+ * rows are shuffled anew each epoch.
  *
  * @throws {OptionError} if there is less than one row
  */
 export class Rows {
-  private readonly tokens: Int32Array;
   private readonly random: Random;
+  private readonly length: number;
   private order: number[] = [];
 
   constructor(
-    data: TokenSource,
-    encoder: Encoder,
-    private readonly options: { readonly length: number; readonly rows: number; readonly seed: number },
+    private readonly tokens: Int32Array,
+    { length, seed }: { readonly length: number; readonly seed: number },
   ) {
-    this.tokens = readTokens(data, encoder, options.length * options.rows + 1);
-    this.random = new Random(options.seed);
+    this.length = length;
+    this.random = new Random(seed);
     if (this.count === 0) {
       throw new OptionError(
         "train",
-        `data has ${this.tokens.length} tokens, a row needs length + 1 = ${options.length + 1}. Give more text or a smaller length.`,
-        { tokens: this.tokens.length, length: options.length },
+        `data has ${tokens.length} tokens, a row needs length + 1 = ${length + 1}. Give more text or a smaller length.`,
+        { tokens: tokens.length, length },
       );
     }
   }
 
-  /** Different rows that the data gives. */
+  /** Different rows that the tokens give. */
   get count(): number {
-    return Math.max(0, Math.floor((this.tokens.length - 1) / this.options.length));
+    return Math.max(0, Math.floor((this.tokens.length - 1) / this.length));
   }
 
-  next(batchSize: number): Batch {
-    const { length } = this.options;
+  next(batchSize: number): Rowset {
+    const { length } = this;
     const inputs = new Int32Array(batchSize * length);
     const targets = new Int32Array(batchSize * length);
     for (let row = 0; row < batchSize; row++) {

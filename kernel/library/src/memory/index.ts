@@ -1,0 +1,1 @@
+export { memory, MemorySnapshot, type CategoryBytes, type DeviceBytes } from "./snapshot.js";

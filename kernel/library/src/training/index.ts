@@ -1,0 +1,4 @@
+export { train, Training } from "./train.js";
+export type { TrainOptions } from "./options.js";
+export { Run, type TrainingStep } from "./run.js";
+export { schedules, type ScheduleName } from "./schedule.js";
