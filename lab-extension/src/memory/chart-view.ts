@@ -9,6 +9,9 @@ import { categoryColours } from "./palette.js";
 /** At most ten pictures a second. */
 const FRAME_MS = 100;
 
+/** A young history fills the width, but a few seconds are not blown up. */
+const SHORTEST_MS = 20_000;
+
 /** The time axis moves on even when no sample comes. */
 const CLOCK_MS = 1_000;
 
@@ -120,10 +123,11 @@ export class MemoryChart {
     const instants = this._history?.instants ?? [];
     const latest = this._frozen ?? this._history?.latest;
     const to = latest && (this._frozen || !this._moving) ? latest.time : Math.max(Date.now(), latest?.time ?? 0);
+    const first = this._history?.instants[0]?.time ?? to;
     return {
       instants: this._frozen ? instants.filter((instant) => instant.time <= to) : instants,
       device: this._device,
-      from: to - this._seconds * 1000,
+      from: Math.max(to - this._seconds * 1000, Math.min(first, to - SHORTEST_MS)),
       to,
       cursor: this._cursor,
       units: this._units,

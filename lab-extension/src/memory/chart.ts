@@ -116,7 +116,7 @@ function drawGrid(ctx: CanvasRenderingContext2D, view: ChartView, at: Scales, co
     ctx.lineTo(at.width - RIGHT, y);
     ctx.stroke();
     ctx.fillStyle = colours.faint;
-    ctx.fillText(tick === 0 ? "0" : formatBytes(tick, view.units), LEFT - 6, y);
+    ctx.fillText(tick === 0 ? "0" : formatBytes(tick, view.units).replace(/\.?0+ /, " "), LEFT - 6, y);
   }
   ctx.textBaseline = "top";
   const seconds = (view.to - view.from) / 1000;
@@ -152,8 +152,9 @@ function drawStack(ctx: CanvasRenderingContext2D, run: Run, device: string, at: 
     ctx.closePath();
     ctx.fillStyle = colours.categories[category];
     ctx.fill();
+    // Treads only: on spikes a few pixels wide, risers would cover the colour.
     ctx.beginPath();
-    upper.forEach(([x, y], i) => (i === 0 ? ctx.moveTo(x, y) : ctx.lineTo(x, y)));
+    upper.forEach(([x, y], i) => (i % 2 === 0 ? ctx.moveTo(x, y) : ctx.lineTo(x, y)));
     ctx.strokeStyle = colours.background;
     ctx.lineWidth = 1;
     ctx.stroke();

@@ -1,6 +1,5 @@
 import { CATEGORIES, type Category } from "@nibble-lab/messages";
 import type { TranslationBundle } from "@jupyterlab/translation";
-import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import { button, element, select, table } from "../dom.js";
 import { formatBytes, formatSeconds, type ByteUnits } from "../format.js";
@@ -13,6 +12,9 @@ import { deviceAt, type Instant, type MemoryHistory, type MemoryModel } from "./
 
 /** Numbers and tables change no faster than people read; the chart has its own pace. */
 const TEXT_MS = 500;
+
+/** Longest spans of time to choose from, in seconds. */
+const WINDOWS = [30, 60, 120, 300, 900, 1800];
 
 const OWNERS_SHOWN = 12;
 const INSTANTS_IN_TABLE = 60;
@@ -27,10 +29,23 @@ export class MemoryPanel extends Widget {
     this._names = categoryNames(trans);
     this.node.setAttribute("role", "region");
     this.node.setAttribute("aria-label", trans.__("Memory"));
+    this._pauseButton = button(
+      trans.__("Pause"),
+      trans.__("Keep the picture as it is; recording goes on"),
+      () => this.togglePause(),
+      false,
+    );
+    this._tableButton = button(
+      trans.__("Table"),
+      trans.__("Show the chart as a table"),
+      () => this.toggleTable(),
+      false,
+    );
+    this._head.append(this._source, this._pickers, this._tableButton, this._pauseButton);
     this._chart = new MemoryChart(trans, () => this.showDetails());
     this.node.append(this._head, this._notice, this._numbers, this._chart.node, this._readout, this._details);
     this._readout.setAttribute("aria-live", "polite");
-    this.buildHead();
+    this.buildPickers();
     options.model.changed.connect(this.onChanged, this);
     this._stopTheme = onThemeChange(() => this._chart.recolour());
   }
@@ -38,7 +53,7 @@ export class MemoryPanel extends Widget {
   /** Seconds of time that the chart spans. */
   setWindow(seconds: number): void {
     this._seconds = seconds;
-    this.buildHead();
+    this.buildPickers();
     this.update();
   }
 
@@ -67,7 +82,7 @@ export class MemoryPanel extends Widget {
     this._chart.resize();
   }
 
-  protected override onUpdateRequest(_: Message): void {
+  protected override onUpdateRequest(): void {
     if (!this.isVisible) {
       return;
     }
@@ -92,29 +107,12 @@ export class MemoryPanel extends Widget {
     }
   }
 
-  private buildHead(): void {
+  private buildPickers(): void {
     const { trans } = this.options;
-    const windows: [string, string][] = [30, 60, 120, 300, 900, 1800].map((s) => [String(s), formatSeconds(s)]);
-    const pause = button(
-      this._paused ? trans.__("Resume") : trans.__("Pause"),
-      trans.__("Keep the picture as it is; recording goes on"),
-      () => this.togglePause(),
-      this._paused,
-    );
-    const asTable = button(
-      trans.__("Table"),
-      trans.__("Show the chart as a table"),
-      () => this.toggleTable(),
-      this._asTable,
-    );
-    const span = select(trans.__("Window"), windows, String(this._seconds), (value) => this.setWindow(Number(value)));
-    this._head.replaceChildren(
-      this._source,
-      element("span", { class: "nl-Spacer" }),
+    const windows = WINDOWS.map((seconds): [string, string] => [String(seconds), formatSeconds(seconds)]);
+    this._pickers.replaceChildren(
       ...this.devicePicker(),
-      span,
-      asTable,
-      pause,
+      select(trans.__("Window"), windows, String(this._seconds), (value) => this.setWindow(Number(value))),
     );
   }
 
@@ -147,13 +145,13 @@ export class MemoryPanel extends Widget {
   private togglePause(): void {
     this._paused = !this._paused;
     this._chart.freeze(this._paused);
-    this.buildHead();
+    this._pauseButton.setAttribute("aria-pressed", String(this._paused));
     this.update();
   }
 
   private toggleTable(): void {
     this._asTable = !this._asTable;
-    this.buildHead();
+    this._tableButton.setAttribute("aria-pressed", String(this._asTable));
     this.update();
   }
 
@@ -161,16 +159,17 @@ export class MemoryPanel extends Widget {
     const history = this.options.model.history;
     const instant = this._chart.cursor ?? (this._paused ? this._chart.frozen : history?.latest) ?? null;
     if (this._devicesInHead !== (history?.devices ?? []).join()) {
-      this.buildHead();
+      this.buildPickers();
     }
-    this._chart.node.hidden = this._asTable || !instant;
-    this._readout.hidden = !instant;
-    if (!history || !instant) {
+    const device = this.device(history);
+    const hasHeld = instant !== null && deviceAt(instant, device).peak > 0;
+    this._chart.node.hidden = this._asTable || !hasHeld;
+    this._readout.hidden = !hasHeld;
+    if (!history || !instant || !hasHeld) {
       this._numbers.replaceChildren();
       this._details.replaceChildren(...(this.options.feed.state.kind === "connected" ? [this.nothingYet()] : []));
       return;
     }
-    const device = this.device(history);
     this._numbers.replaceChildren(...this.numbers(instant, device));
     this._readout.textContent = this.readout(instant, history);
     const tables = [this.categoryTable(instant, device), this.ownerTable(history, device)];
@@ -238,16 +237,19 @@ export class MemoryPanel extends Widget {
     const { trans } = this.options;
     const owners = history.owners.filter((owner) => owner.device === device).slice(0, OWNERS_SHOWN);
     const rows = owners.map((owner) => [
-      element("span", { class: "nl-Owner", title: owner.owner }, owner.owner),
-      this.swatch(owner.category),
+      element(
+        "span",
+        { class: "nl-Owner", title: `${owner.owner} (${this._names[owner.category]})` },
+        element("i", {
+          class: `nl-Swatch nl-mod-${owner.category}`,
+          role: "img",
+          "aria-label": this._names[owner.category],
+        }),
+        element("code", {}, element("bdi", {}, owner.owner)),
+      ),
       formatBytes(owner.bytes, this._units),
     ]);
-    return table(
-      trans.__("Largest owners, now"),
-      [trans.__("Owner"), trans.__("Category"), trans.__("Bytes")],
-      rows,
-      [2],
-    );
+    return table(trans.__("Largest owners, now"), [trans.__("Owner"), trans.__("Bytes")], rows, [1]);
   }
 
   private timeTable(history: MemoryHistory, device: string): HTMLElement {
@@ -275,15 +277,18 @@ export class MemoryPanel extends Widget {
   private _details = element("div", { class: "nl-Details" });
   private _device = "";
   private _devicesInHead = "";
-  private _head = element("div", { class: "nl-Head" });
+  private _head = element("div", { class: "nl-Head nl-mod-nowrap" });
   private _names: Readonly<Record<Category, string>>;
   private _notice = element("div");
   private _numbers = element("div", { class: "nl-Numbers" });
+  private _pauseButton: HTMLButtonElement;
   private _paused = false;
+  private _pickers = element("div", { class: "nl-Head" });
   private _readout = element("div", { class: "nl-Readout" });
   private _seconds = 120;
   private _source = element("span", { class: "nl-Source" });
   private _stopTheme: () => void;
+  private _tableButton: HTMLButtonElement;
   private _textTimer = 0;
   private _units: ByteUnits = "decimal";
 }

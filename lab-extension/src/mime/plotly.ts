@@ -1,11 +1,12 @@
 import type { IRenderMime } from "@jupyterlab/rendermime-interfaces";
 import { Widget } from "@lumino/widgets";
 import { element } from "../dom.js";
+import type * as PlotlyModule from "../plotly.js";
 import { onThemeChange, themeColours, type ThemeColours } from "../theme.js";
 
 export const PLOTLY_MIME = "application/vnd.plotly.v1+json";
 
-type Plotly = typeof import("../plotly.js");
+type Plotly = typeof PlotlyModule;
 
 interface PlotlyBundle {
   readonly data?: readonly Readonly<Record<string, unknown>>[];

@@ -41,7 +41,8 @@ export function pcaFigure(view: PcaView): Figure {
     layout: {
       autosize: true,
       uirevision: [meta.id, axes, view.isSameScale || layer].join(),
-      margin: { l: 56, r: 10, t: 30, b: 42 },
+      modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.faint, activecolor: theme.brand },
+      margin: { l: 56, r: 10, t: 52, b: 42 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: theme.font, size: 11, color: theme.text },
@@ -86,7 +87,7 @@ function heading(text: string, axis: string, theme: ThemeColours): object {
     showarrow: false,
     x: 0.5,
     y: 1,
-    yshift: 22,
+    yshift: 20,
     xref: `${axis} domain`,
     yref: "paper",
     xanchor: "center",

@@ -1,10 +1,11 @@
 import type { TranslationBundle } from "@jupyterlab/translation";
 import { element } from "../dom.js";
+import type * as PlotlyModule from "../plotly.js";
 import type { Figure } from "../plotly.js";
 import { showToken } from "./colour.js";
 import type { PcaModel, Side } from "./model.js";
 
-type Plotly = typeof import("../plotly.js");
+type Plotly = typeof PlotlyModule;
 
 /** The two plots, and the ring that marks one point in both. */
 export class PcaStage {
@@ -39,7 +40,7 @@ export class PcaStage {
       return;
     }
     await this._plotly.draw(this._plot, figure, {
-      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+      modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
       scrollZoom: true,
     });
     this._plotly.onHover(this._plot, (point) => this.model.setHighlight(point));

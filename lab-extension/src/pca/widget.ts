@@ -1,5 +1,4 @@
 import type { TranslationBundle } from "@jupyterlab/translation";
-import type { Message } from "@lumino/messaging";
 import { Widget } from "@lumino/widgets";
 import { button, element, select, table } from "../dom.js";
 import { formatPercent } from "../format.js";
@@ -25,6 +24,13 @@ export class PcaPanel extends Widget {
     this.node.setAttribute("role", "region");
     this.node.setAttribute("aria-label", trans.__("PCA compare"));
     this._stage = new PcaStage(model, trans);
+    this._tableButton = button(
+      trans.__("Table"),
+      trans.__("Show the plots as a table"),
+      () => this.toggleTable(),
+      false,
+    );
+    this._head.append(this._pickers, this._tableButton);
     this._summary.setAttribute("aria-live", "polite");
     this.node.append(
       this._notice,
@@ -56,11 +62,11 @@ export class PcaPanel extends Widget {
     this.update();
   }
 
-  protected override onActivateRequest(_: Message): void {
+  protected override onActivateRequest(): void {
     this._stage.node.focus();
   }
 
-  protected override onUpdateRequest(_: Message): void {
+  protected override onUpdateRequest(): void {
     if (!this.isVisible) {
       return;
     }
@@ -106,7 +112,7 @@ export class PcaPanel extends Widget {
 
   private showHead(current: Comparison): void {
     // A picker that is rebuilt while it is open would close under the user's hand.
-    if (this._head.contains(document.activeElement) && this._headFor === current) {
+    if (this._pickers.contains(document.activeElement) && this._headFor === current) {
       this.showLayerNumber(current);
       return;
     }
@@ -128,7 +134,7 @@ export class PcaPanel extends Widget {
     slider.addEventListener("input", () => model.setLayer(Number(slider.value)));
     const sameScale = element("input", { type: "checkbox", checked: model.isSameScale });
     sameScale.addEventListener("change", () => model.setSameScale(sameScale.checked));
-    this._head.replaceChildren(
+    this._pickers.replaceChildren(
       ...this.comparisonPicker(current),
       element(
         "div",
@@ -147,8 +153,6 @@ export class PcaPanel extends Widget {
         sameScale,
         trans.__("one scale for all layers"),
       ),
-      element("span", { class: "nl-Spacer" }),
-      button(trans.__("Table"), trans.__("Show the plots as a table"), () => this.toggleTable(), this._asTable),
     );
     this.showLayerNumber(current);
   }
@@ -210,7 +214,7 @@ export class PcaPanel extends Widget {
           title: `${name}: ${formatPercent(share)}`,
           "aria-current": layer === model.layer ? "true" : null,
         },
-        bar,
+        element("span", { class: "nl-Layer-track" }, bar),
         element("span", {}, String(layer + 1)),
       );
       made.addEventListener("click", () => model.setLayer(layer));
@@ -279,7 +283,8 @@ export class PcaPanel extends Widget {
       trans.__("displacement"),
       ...Array.from({ length: components }, (_, i) => trans.__("variance of PC%1", i + 1)),
     ];
-    return table(trans.__("By layer"), head, rows, head.map((_, column) => column).slice(1));
+    const numeric = head.map((_, column) => column).slice(1);
+    return element("div", { class: "nl-Scroll", tabindex: 0 }, table(trans.__("By layer"), head, rows, numeric));
   }
 
   private pointTable(comparison: Comparison): HTMLElement {
@@ -291,7 +296,7 @@ export class PcaPanel extends Widget {
       .mostMoved(model.layer, ROWS_IN_TABLE)
       .map(({ point, distance }) => [
         showToken(meta.tokens[point] ?? ""),
-        comparison.promptOf(point),
+        element("span", { class: "nl-Prompt" }, comparison.promptOf(point)),
         ...([0, 1] as const).flatMap((side) => [at(side, point, 0), at(side, point, 1)]),
         distance.toPrecision(3),
       ]);
@@ -313,21 +318,23 @@ export class PcaPanel extends Widget {
 
   private toggleTable(): void {
     this._asTable = !this._asTable;
-    this._headFor = null;
+    this._tableButton.setAttribute("aria-pressed", String(this._asTable));
     this.update();
   }
 
   private _asTable = false;
-  private _head = element("div", { class: "nl-Head" });
+  private _head = element("div", { class: "nl-Head nl-mod-nowrap" });
   private _headFor: Comparison | null = null;
   private _layerNumber = element("span", { class: "nl-Pca-layer" });
   private _layers = element("div", { class: "nl-Layers" });
   private _legend = element("div", { class: "nl-Legend" });
   private _notice = element("div");
+  private _pickers = element("div", { class: "nl-Head nl-mod-grow" });
   private _slider = element("input", { type: "range" });
   private _stage: PcaStage;
   private _stopTheme: () => void;
   private _summary = element("p", { class: "nl-Summary" });
+  private _tableButton: HTMLButtonElement;
   private _tables = element("div", { class: "nl-Details" });
 }
 
