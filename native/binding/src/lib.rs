@@ -1,0 +1,17 @@
+//! The engine's functions for Node.js: each export converts its arguments, makes one call, converts the result.
+//!
+//! Every export says `catch_unwind`, and everything asynchronous goes through the one task of [`job`], which catches
+//! panics too: a mistake in the engine becomes a JavaScript error, not the end of the process.
+
+mod convert;
+mod error;
+mod job;
+
+pub mod elementwise;
+pub mod linear;
+pub mod memory;
+pub mod pca;
+pub mod process;
+pub mod tensor;
+pub mod training;
+pub mod transformer;

@@ -1,0 +1,123 @@
+//! Loss, optimizer, norm of the gradients.
+
+use napi_derive::napi;
+use nibble_engine::cpu::adamw::AdamW;
+use nibble_engine::ops::{cross_entropy, optimizer};
+use nibble_engine::{Engine, Error};
+
+use crate::error::{OrThrow, Result};
+use crate::tensor::Handle;
+
+/// Options of `linearCrossEntropy`.
+#[napi(object)]
+pub struct CrossEntropyOptions {
+    /// Targets of this value are not counted. Default: −100.
+    pub ignore_index: Option<f64>,
+    /// Also the gradient of `x`. Default: false.
+    pub want_input: Option<bool>,
+    /// Also the gradient of `weight`. Default: false.
+    pub want_weight: Option<bool>,
+    /// Also each token's loss. Default: false.
+    pub want_token_losses: Option<bool>,
+    /// The gradients are of this times the loss. Default: 1.
+    pub gradient_scale: Option<f64>,
+}
+
+/// What `linearCrossEntropy` returns.
+#[napi(object)]
+pub struct CrossEntropyResult {
+    /// The sum over counted tokens (not the mean).
+    pub loss: f64,
+    /// Number of counted tokens.
+    pub tokens: f64,
+    /// Each token's loss; 0 where not counted.
+    pub token_losses: Option<Handle>,
+    /// Gradient of `x`.
+    pub input: Option<Handle>,
+    /// Gradient of `weight`.
+    pub weight: Option<Handle>,
+}
+
+/// Softmax cross-entropy of `x·weightᵀ`, with its gradients, in chunks of tokens: the logits never exist whole.
+/// `x[.., d]`, `weight[vocabulary, d]`, `targets` i32 `[tokens]`.
+#[napi(catch_unwind)]
+pub fn linear_cross_entropy(
+    x: Handle,
+    weight: Handle,
+    targets: Handle,
+    options: Option<CrossEntropyOptions>,
+) -> Result<CrossEntropyResult> {
+    let mut all = cross_entropy::CrossEntropyOptions::default();
+    if let Some(given) = options {
+        if let Some(index) = given.ignore_index {
+            all.ignore_index = ignore_index(index).or_throw()?;
+        }
+        all.want_input = given.want_input.unwrap_or(false);
+        all.want_weight = given.want_weight.unwrap_or(false);
+        all.want_token_losses = given.want_token_losses.unwrap_or(false);
+        all.gradient_scale = given.gradient_scale.unwrap_or(1.0);
+    }
+    let result = cross_entropy::linear_cross_entropy(Engine::process(), x, weight, targets, all).or_throw()?;
+    Ok(CrossEntropyResult {
+        loss: result.loss,
+        tokens: result.tokens as f64,
+        token_losses: result.token_losses,
+        input: result.input,
+        weight: result.weight,
+    })
+}
+
+fn ignore_index(value: f64) -> nibble_engine::Result<i32> {
+    let index = value as i32;
+    if f64::from(index) == value {
+        Ok(index)
+    } else {
+        Err(Error::option("linearCrossEntropy", "ignoreIndex", value, "a 32-bit whole number"))
+    }
+}
+
+/// Numbers of one step of AdamW.
+#[napi(object)]
+pub struct AdamWOptions {
+    /// η.
+    pub learning_rate: f64,
+    /// Decay of the first moment.
+    pub beta1: f64,
+    /// Decay of the second moment.
+    pub beta2: f64,
+    /// ε, added after the square root.
+    pub epsilon: f64,
+    /// λ: a parameter shrinks by η·λ of itself.
+    pub weight_decay: f64,
+    /// Number of the step, from 1.
+    pub step: f64,
+    /// Multiplies every gradient. Default: 1.
+    pub gradient_scale: Option<f64>,
+}
+
+/// One step of AdamW (Loshchilov and Hutter 2019) for every parameter, in place.
+#[napi(catch_unwind)]
+pub fn adamw_step(
+    parameters: Vec<Handle>,
+    gradients: Vec<Handle>,
+    first: Vec<Handle>,
+    second: Vec<Handle>,
+    options: AdamWOptions,
+) -> Result<()> {
+    let options = AdamW {
+        learning_rate: options.learning_rate,
+        beta1: options.beta1,
+        beta2: options.beta2,
+        epsilon: options.epsilon,
+        weight_decay: options.weight_decay,
+        step: options.step,
+        gradient_scale: options.gradient_scale.unwrap_or(1.0),
+    };
+    optimizer::adamw_step(Engine::process(), &parameters, &gradients, &first, &second, options).or_throw()
+}
+
+/// `√ Σ g²` over all gradients, in double precision and a fixed order.
+#[napi(catch_unwind)]
+pub fn global_norm(gradients: Vec<Handle>) -> Result<f64> {
+    optimizer::global_norm(Engine::process(), &gradients).or_throw()
+}

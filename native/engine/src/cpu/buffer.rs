@@ -1,0 +1,103 @@
+//! Memory for tensors: aligned to a cache line, and kept for reuse, because the pages of a fresh large allocation cost
+//! more than many of the operations that fill it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use bytemuck::{Pod, Zeroable};
+
+/// A cache line.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C, align(64))]
+struct Line([u8; 64]);
+
+/// Bytes on the heap, aligned to 64.
+pub struct Buffer {
+    lines: Vec<Line>,
+}
+
+/// Whether a new buffer's bytes matter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// All zero.
+    Zero,
+    /// Whatever was there: the caller writes every element.
+    Any,
+}
+
+impl Buffer {
+    /// A buffer of at least `bytes`; `None` where the system has no memory.
+    pub fn new(bytes: usize, fill: Fill) -> Option<Buffer> {
+        let count = bytes.div_ceil(64);
+        if let Some(mut lines) = SHELF.take(count) {
+            if fill == Fill::Zero {
+                bytemuck::fill_zeroes(&mut lines);
+            }
+            return Some(Buffer { lines });
+        }
+        bytemuck::allocation::try_zeroed_vec(count).ok().map(|lines| Buffer { lines })
+    }
+
+    /// Its first `count` elements.
+    pub fn elements<T: Pod>(&self, count: usize) -> &[T] {
+        &bytemuck::cast_slice(&self.lines)[..count]
+    }
+
+    /// Its first `count` elements, for writing.
+    pub fn elements_mut<T: Pod>(&mut self, count: usize) -> &mut [T] {
+        &mut bytemuck::cast_slice_mut(&mut self.lines)[..count]
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        SHELF.put(std::mem::take(&mut self.lines));
+    }
+}
+
+/// Freed buffers by size. Training asks for the same sizes in every step.
+struct Shelf {
+    inner: Mutex<Option<Shelves>>,
+}
+
+#[derive(Default)]
+struct Shelves {
+    by_count: HashMap<usize, Vec<Vec<Line>>>,
+    lines: usize,
+}
+
+/// Smaller buffers are left to the system's allocator, which reuses them itself.
+const SMALLEST_KEPT: usize = (128 << 10) / 64;
+/// The most that lies on the shelf.
+const MOST_KEPT: usize = (384 << 20) / 64;
+
+static SHELF: Shelf = Shelf { inner: Mutex::new(None) };
+
+impl Shelf {
+    fn take(&self, count: usize) -> Option<Vec<Line>> {
+        if count < SMALLEST_KEPT {
+            return None;
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelves = inner.as_mut()?;
+        let lines = shelves.by_count.get_mut(&count)?.pop()?;
+        shelves.lines -= count;
+        Some(lines)
+    }
+
+    fn put(&self, lines: Vec<Line>) {
+        let count = lines.len();
+        if !(SMALLEST_KEPT..=MOST_KEPT / 2).contains(&count) {
+            return;
+        }
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let shelves = inner.get_or_insert_default();
+        if shelves.lines + count > MOST_KEPT {
+            // Sizes have changed (another model, another batch): start again.
+            shelves.by_count.clear();
+            shelves.lines = 0;
+        }
+        shelves.lines += count;
+        shelves.by_count.entry(count).or_default().push(lines);
+    }
+}

@@ -1,0 +1,42 @@
+//! Softmax cross-entropy of a chunk of logits.
+
+use crate::cancel::Cancel;
+use crate::cpu::pool;
+use crate::error::Result;
+
+/// For each row of `logits[tokens, vocabulary]`: its loss `log Σ e^z − z[target]` into `losses` (0 where the target is
+/// `None`), and, when `scale` is given, the row becomes its own gradient `scale·(softmax(z) − onehot)`.
+pub fn rows(
+    cancel: &Cancel,
+    logits: &mut [f32],
+    vocabulary: usize,
+    targets: &[Option<usize>],
+    scale: Option<f32>,
+    losses: &mut [f32],
+) -> Result<()> {
+    pool::blocks2(cancel, (logits, vocabulary), (losses, 1), pool::rows_per_task(vocabulary), |first, logits, losses| {
+        for ((z, loss), &target) in logits.chunks_exact_mut(vocabulary).zip(losses).zip(&targets[first..]) {
+            *loss = row(z, target, scale);
+        }
+    })
+}
+
+fn row(z: &mut [f32], target: Option<usize>, scale: Option<f32>) -> f32 {
+    let Some(target) = target else {
+        z.fill(0.0);
+        return 0.0;
+    };
+    let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let chosen = z[target] - largest;
+    let mut sum = 0.0;
+    for z in z.iter_mut() {
+        *z = (*z - largest).exp();
+        sum += *z;
+    }
+    if let Some(scale) = scale {
+        let factor = scale / sum;
+        z.iter_mut().for_each(|z| *z *= factor);
+        z[target] -= scale;
+    }
+    sum.ln() - chosen
+}

@@ -1,0 +1,103 @@
+//! The thread pool, and loops over it whose grid does not depend on the number of threads: results are the same bits
+//! for one thread and for many. Sums across blocks are made in order by the caller, never by rayon.
+
+use std::sync::LazyLock;
+
+use rayon::prelude::*;
+
+use crate::cancel::Cancel;
+use crate::error::Result;
+
+/// Elements that one task should touch, so that handing it out costs little beside it.
+const GRAIN: usize = 16 << 10;
+
+static POOL: LazyLock<Option<rayon::ThreadPool>> = LazyLock::new(|| {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(wanted_threads())
+        .thread_name(|n| format!("nibble-lab-{n}"))
+        .build()
+        .ok()
+});
+
+fn wanted_threads() -> usize {
+    let available = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let wanted = std::env::var("NIBBLE_LAB_THREADS").ok().and_then(|text| text.parse().ok());
+    wanted.filter(|n| (1..=1024).contains(n)).unwrap_or(available)
+}
+
+/// Number of threads that compute.
+pub fn threads() -> usize {
+    run(rayon::current_num_threads)
+}
+
+/// Runs `f` on the pool (in place where it already runs there).
+pub fn run<R: Send>(f: impl FnOnce() -> R + Send) -> R {
+    if rayon::current_thread_index().is_some() {
+        return f();
+    }
+    match POOL.as_ref() {
+        Some(pool) => pool.install(f),
+        None => f(),
+    }
+}
+
+/// Rows of `width` elements that make up one task.
+pub fn rows_per_task(width: usize) -> usize {
+    (GRAIN / width.max(1)).max(1)
+}
+
+/// Calls `f(first_row, rows)` for every block of rows of `out`.
+pub fn rows<T: Send>(
+    cancel: &Cancel,
+    out: &mut [T],
+    width: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Result<()> {
+    blocks(cancel, out, width.max(1), rows_per_task(width), f)
+}
+
+/// Calls `f(first_row, rows)` for every `per_task` rows of `out`.
+pub fn blocks<T: Send>(
+    cancel: &Cancel,
+    out: &mut [T],
+    width: usize,
+    per_task: usize,
+    f: impl Fn(usize, &mut [T]) + Sync,
+) -> Result<()> {
+    let size = width * per_task;
+    if out.len() <= size {
+        cancel.check()?;
+        f(0, out);
+        return Ok(());
+    }
+    run(|| {
+        out.par_chunks_mut(size).enumerate().try_for_each(|(n, chunk)| {
+            cancel.check()?;
+            f(n * per_task, chunk);
+            Ok(())
+        })
+    })
+}
+
+/// [`blocks`] over two outputs with the same number of rows and their own widths.
+pub fn blocks2<A: Send, B: Send>(
+    cancel: &Cancel,
+    (a, a_width): (&mut [A], usize),
+    (b, b_width): (&mut [B], usize),
+    per_task: usize,
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) -> Result<()> {
+    let (a_size, b_size) = (a_width.max(1) * per_task, b_width.max(1) * per_task);
+    if a.len() <= a_size && b.len() <= b_size {
+        cancel.check()?;
+        f(0, a, b);
+        return Ok(());
+    }
+    run(|| {
+        a.par_chunks_mut(a_size).zip(b.par_chunks_mut(b_size)).enumerate().try_for_each(|(n, (a, b))| {
+            cancel.check()?;
+            f(n * per_task, a, b);
+            Ok(())
+        })
+    })
+}

@@ -1,0 +1,58 @@
+//! Where a tensor lives.
+
+use crate::error::{Error, Result};
+
+/// A device: the processor, or a GPU by number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Device {
+    /// The processor and its memory.
+    Cpu,
+    /// GPU number N, in the order in which `devices()` lists them.
+    Gpu(u32),
+}
+
+impl Device {
+    /// "cpu", "gpu", "gpu:1", …
+    pub fn name(self) -> String {
+        match self {
+            Device::Cpu => "cpu".into(),
+            Device::Gpu(0) => "gpu".into(),
+            Device::Gpu(n) => format!("gpu:{n}"),
+        }
+    }
+
+    /// The device of this name.
+    pub fn parse(op: &'static str, name: &str) -> Result<Device> {
+        let number = match name {
+            "cpu" => return Ok(Device::Cpu),
+            "gpu" => Some(0),
+            _ => name.strip_prefix("gpu:").and_then(|digits| digits.parse().ok()),
+        };
+        number
+            .map(Device::Gpu)
+            .ok_or_else(|| Error::option(op, "device", format!("\"{name}\""), "\"cpu\", \"gpu\" or \"gpu:N\""))
+    }
+}
+
+/// What `devices()` tells about a device.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DeviceDescription {
+    /// The device.
+    pub device: Device,
+    /// Its maker's name for it.
+    pub description: String,
+    /// Whether it is a GPU emulated by the processor.
+    pub software: bool,
+    /// Its memory in bytes; 0 where it does not tell.
+    pub memory_bytes: u64,
+}
+
+/// The devices of this machine: the processor first.
+pub fn devices() -> Vec<DeviceDescription> {
+    vec![DeviceDescription {
+        device: Device::Cpu,
+        description: crate::cpu::processor_name().to_owned(),
+        software: false,
+        memory_bytes: crate::cpu::memory_bytes(),
+    }]
+}

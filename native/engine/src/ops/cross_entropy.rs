@@ -1,0 +1,157 @@
+//! A linear layer and softmax cross-entropy in one, in chunks of tokens: the logits never exist whole.
+
+use crate::Cancel;
+use crate::cpu::cross_entropy as cpu;
+use crate::cpu::gemm::{self, MatRef};
+use crate::dtype::DType;
+use crate::engine::{Engine, Handle};
+use crate::error::{Error, Result};
+
+/// Elements of the logits that exist at once (8 MiB of f32), unless one row is longer.
+const CHUNK: usize = 2 << 20;
+
+/// Options of [`linear_cross_entropy`].
+#[derive(Debug, Clone, Copy)]
+pub struct CrossEntropyOptions {
+    /// Targets of this value are not counted.
+    pub ignore_index: i32,
+    /// Also the gradient of `x`.
+    pub want_input: bool,
+    /// Also the gradient of `weight`.
+    pub want_weight: bool,
+    /// Also each token's loss.
+    pub want_token_losses: bool,
+    /// The gradients are of this times the loss.
+    pub gradient_scale: f64,
+}
+
+impl Default for CrossEntropyOptions {
+    fn default() -> Self {
+        CrossEntropyOptions {
+            ignore_index: -100,
+            want_input: false,
+            want_weight: false,
+            want_token_losses: false,
+            gradient_scale: 1.0,
+        }
+    }
+}
+
+/// What [`linear_cross_entropy`] returns.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossEntropyResult {
+    /// `Σ` of the losses of the counted tokens.
+    pub loss: f64,
+    /// Number of counted tokens.
+    pub tokens: usize,
+    /// `[tokens]`: 0 where not counted.
+    pub token_losses: Option<Handle>,
+    /// Gradient of `x`.
+    pub input: Option<Handle>,
+    /// Gradient of `weight`.
+    pub weight: Option<Handle>,
+}
+
+/// `x[.., d]` · `weight[vocabulary, d]` · `targets[tokens]` i32 → `Σ −log softmax(x·weightᵀ)[target]` and its gradients
+pub fn linear_cross_entropy(
+    e: &Engine,
+    x: Handle,
+    weight: Handle,
+    targets: Handle,
+    options: CrossEntropyOptions,
+) -> Result<CrossEntropyResult> {
+    const OP: &str = "linearCrossEntropy";
+    let (x, weight) = (e.tensor(OP, "x", x)?, e.tensor(OP, "weight", weight)?);
+    let targets = e.tensor(OP, "targets", targets)?;
+    x.expect(OP, "x", DType::F32)?;
+    weight.expect(OP, "weight", DType::F32)?;
+    let [vocabulary, width] = weight.dims(OP, "weight", ["vocabulary", "d"])?;
+    let (tokens, x_width) = x.rows();
+    if x_width != width || x.shape.is_empty() || vocabulary == 0 || width == 0 {
+        return Err(Error::shape(OP, "x", &x.shape, format!("[.., {width}], as weight is {:?}", weight.shape)));
+    }
+    if targets.elements() != tokens {
+        return Err(Error::shape(OP, "targets", &targets.shape, format!("[{tokens}]")));
+    }
+    let ids = read_targets(OP, &targets.read::<i32>(OP, "targets")?, options.ignore_index, vocabulary)?;
+
+    let rows = (CHUNK / vocabulary).clamp(1, tokens.max(1));
+    let mut losses = e.output(OP, &[tokens])?;
+    let mut dx = options.want_input.then(|| e.gradient(OP, &x.shape)).transpose()?;
+    let mut dweight = options.want_weight.then(|| e.gradient(OP, &weight.shape)).transpose()?;
+    if let Some(dweight) = &mut dweight {
+        dweight.f32().fill(0.0);
+    }
+    let mut logits = e.workspace(OP, rows * vocabulary)?;
+    let (x, weight) = (x.read::<f32>(OP, "x")?, weight.read::<f32>(OP, "weight")?);
+    let chunk = Chunk { cancel: &e.cancel(OP), vocabulary, width, weight: &weight, options };
+    for first in (0..tokens).step_by(rows) {
+        let range = first..tokens.min(first + rows);
+        let features = range.start * width..range.end * width;
+        chunk.run(
+            &x[features.clone()],
+            &ids[range.clone()],
+            &mut logits.f32()[..range.len() * vocabulary],
+            &mut losses.f32()[range],
+            dx.as_mut().map(|dx| &mut dx.f32()[features]),
+            dweight.as_mut().map(|dweight| dweight.f32()),
+        )?;
+    }
+    let loss = losses.f32().iter().map(|&loss| f64::from(loss)).sum();
+    Ok(CrossEntropyResult {
+        loss,
+        tokens: ids.iter().flatten().count(),
+        token_losses: if options.want_token_losses { Some(losses.keep(e)?) } else { None },
+        input: dx.map(|dx| dx.keep(e)).transpose()?,
+        weight: dweight.map(|dweight| dweight.keep(e)).transpose()?,
+    })
+}
+
+/// Targets as row numbers; `None` where not counted.
+fn read_targets(op: &'static str, targets: &[i32], ignore: i32, vocabulary: usize) -> Result<Vec<Option<usize>>> {
+    let check = |(at, &target): (usize, &i32)| {
+        if target == ignore {
+            return Ok(None);
+        }
+        usize::try_from(target).ok().filter(|&id| id < vocabulary).map(Some).ok_or_else(|| {
+            let expected = format!("0 … {vocabulary} − 1, or {ignore} (not counted)");
+            Error::option(op, "targets", format!("{target} at position {at}"), expected)
+        })
+    };
+    targets.iter().enumerate().map(check).collect()
+}
+
+/// What all chunks share.
+struct Chunk<'a> {
+    cancel: &'a Cancel,
+    vocabulary: usize,
+    width: usize,
+    weight: &'a [f32],
+    options: CrossEntropyOptions,
+}
+
+impl Chunk<'_> {
+    fn run(
+        &self,
+        x: &[f32],
+        ids: &[Option<usize>],
+        logits: &mut [f32],
+        losses: &mut [f32],
+        dx: Option<&mut [f32]>,
+        dweight: Option<&mut [f32]>,
+    ) -> Result<()> {
+        let (tokens, n, d) = (ids.len(), self.vocabulary, self.width);
+        let plain = |data, stride| MatRef { data, transposed: false, stride };
+        let turned = |data, stride| MatRef { data, transposed: true, stride };
+        gemm::matmul(tokens, n, d, plain(x, d), turned(self.weight, d), 1.0, logits, false, self.cancel)?;
+        let scale = (dx.is_some() || dweight.is_some()).then_some(self.options.gradient_scale as f32);
+        cpu::rows(self.cancel, logits, n, ids, scale, losses)?;
+        if let Some(dx) = dx {
+            gemm::matmul(tokens, d, n, plain(logits, n), plain(self.weight, d), 1.0, dx, false, self.cancel)?;
+        }
+        if let Some(dweight) = dweight {
+            gemm::matmul(n, d, tokens, turned(logits, n), plain(x, d), 1.0, dweight, true, self.cancel)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,300 @@
+//! Tensors from bytes and to bytes, copies, casts, rows.
+
+use half::{bf16, f16};
+
+use crate::cpu::buffer::Fill;
+use crate::cpu::{embedding, pool};
+use crate::device::Device;
+use crate::dtype::DType;
+use crate::engine::{Engine, Fresh, Handle};
+use crate::error::{Error, Result};
+use crate::memory::Category;
+use crate::random;
+use crate::shape;
+use crate::tensor::{Element, Tensor};
+
+/// A category and an owner: what a tensor's bytes are charged to.
+pub type Label<'a> = (Category, &'a str);
+
+/// What `tensor_info` tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorInfo {
+    /// Dimensions.
+    pub shape: Vec<usize>,
+    /// Element type.
+    pub dtype: DType,
+    /// Where it lives.
+    pub device: Device,
+    /// What its bytes are for.
+    pub category: Category,
+    /// Whose they are.
+    pub owner: String,
+    /// Bytes of its elements.
+    pub bytes: usize,
+}
+
+/// A tensor of these little-endian bytes.
+pub fn tensor_from_bytes(e: &Engine, bytes: &[u8], dtype: DType, shape: &[usize], label: Label) -> Result<Handle> {
+    const OP: &str = "tensorFromBytes";
+    let expected = shape::elements(OP, shape)? * dtype.size();
+    expect_bytes(OP, bytes.len(), expected, shape, dtype)?;
+    let mut fresh = e.allocate(OP, shape, dtype, label, Fill::Any)?;
+    fresh.bytes().copy_from_slice(bytes);
+    fresh.keep(e)
+}
+
+/// A tensor of zeros.
+pub fn tensor_zeros(e: &Engine, shape: &[usize], dtype: DType, label: Label) -> Result<Handle> {
+    e.allocate("tensorZeros", shape, dtype, label, Fill::Zero)?.keep(e)
+}
+
+/// A float tensor with one value everywhere.
+pub fn tensor_full(e: &Engine, shape: &[usize], value: f64, label: Label) -> Result<Handle> {
+    let mut fresh = e.allocate("tensorFull", shape, DType::F32, label, Fill::Any)?;
+    fresh.f32().fill(value as f32);
+    fresh.keep(e)
+}
+
+/// Normal random numbers with mean 0; the same for the same seed on every machine and number of threads.
+pub fn tensor_random_normal(e: &Engine, shape: &[usize], std: f64, seed: f64, label: Label) -> Result<Handle> {
+    const OP: &str = "tensorRandomNormal";
+    if !(std.is_finite() && std >= 0.0) {
+        return Err(Error::option(OP, "std", std, "a finite number that is not negative"));
+    }
+    if !(seed.fract() == 0.0 && seed.abs() <= 9_007_199_254_740_991.0) {
+        return Err(Error::option(OP, "seed", seed, "a safe integer"));
+    }
+    let mut fresh = e.allocate(OP, shape, DType::F32, label, Fill::Any)?;
+    let (seed, std) = (seed as i64 as u64, std as f32);
+    pool::rows(&e.cancel(OP), fresh.f32(), 2, |first, out| {
+        for (n, pair) in out.chunks_mut(2).enumerate() {
+            let (a, b) = random::normal_pair(seed, (first + n) as u64);
+            for (out, value) in pair.iter_mut().zip([a, b]) {
+                *out = value * std;
+            }
+        }
+    })?;
+    fresh.keep(e)
+}
+
+/// Shape, type, place, purpose and size.
+pub fn tensor_info(e: &Engine, h: Handle) -> Result<TensorInfo> {
+    let t = e.tensor("tensorInfo", "tensor", h)?;
+    let (category, owner) = t.storage.with_charge(|charge| (charge.category(), charge.owner().to_owned()));
+    let (device, bytes) = (t.storage.device(), t.bytes());
+    Ok(TensorInfo { shape: t.shape, dtype: t.dtype, device, category, owner, bytes })
+}
+
+/// Its bytes, little-endian.
+pub fn tensor_read(e: &Engine, h: Handle) -> Result<Vec<u8>> {
+    const OP: &str = "tensorRead";
+    let t = e.tensor(OP, "tensor", h)?;
+    Ok(t.read_bytes(OP, "tensor")?.to_vec())
+}
+
+/// What waits for its bytes. On the processor they are copied at once, so that later changes do not show.
+pub fn tensor_read_later(e: &Engine, h: Handle) -> Result<impl FnOnce() -> Result<Vec<u8>> + Send + use<>> {
+    let bytes = tensor_read(e, h)?;
+    Ok(move || Ok(bytes))
+}
+
+/// Replaces its bytes.
+pub fn tensor_write(e: &Engine, h: Handle, bytes: &[u8]) -> Result<()> {
+    const OP: &str = "tensorWrite";
+    let t = e.tensor(OP, "tensor", h)?;
+    expect_bytes(OP, bytes.len(), t.bytes(), &t.shape, t.dtype)?;
+    t.write_bytes(OP, "tensor")?.copy_from_slice(bytes);
+    Ok(())
+}
+
+fn expect_bytes(op: &'static str, got: usize, expected: usize, shape: &[usize], dtype: DType) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    let what = format!("{got} bytes came for {dtype} {shape:?}");
+    Err(Error::Format { op, what, advice: format!("Expected {expected} bytes") })
+}
+
+/// The same bytes under another shape.
+pub fn tensor_reshape(e: &Engine, h: Handle, shape: &[usize]) -> Result<Handle> {
+    const OP: &str = "tensorReshape";
+    let t = e.tensor(OP, "tensor", h)?;
+    if shape::elements(OP, shape)? != t.elements() {
+        return Err(Error::shape(OP, "shape", shape, format!("{} elements, as in {:?}", t.elements(), t.shape)));
+    }
+    e.keep(Tensor { shape: shape.to_vec(), ..t })
+}
+
+/// A copy in another element type. Floats convert among f32, f16 and bf16 (ties to even); i32 and u8 convert to and
+/// from f32, where what does not fit is clamped.
+pub fn tensor_cast(e: &Engine, h: Handle, dtype: DType, label: Label) -> Result<Handle> {
+    const OP: &str = "tensorCast";
+    let t = e.tensor(OP, "tensor", h)?;
+    if t.dtype == dtype {
+        return copy(e, OP, &t, label);
+    }
+    let mut out = e.allocate(OP, &t.shape, dtype, label, Fill::Any)?;
+    let cancel = e.cancel(OP);
+    let mut run = Cast { t: &t, out: &mut out, cancel: &cancel };
+    use DType::{BF16, F16, F32, I32, U8};
+    match (t.dtype, dtype) {
+        (F32, F16) => run.with(f16::from_f32),
+        (F32, BF16) => run.with(bf16::from_f32),
+        (F32, I32) => run.with(|x: f32| x.round_ties_even() as i32),
+        (F32, U8) => run.with(|x: f32| x.round_ties_even() as u8),
+        (F16, F32) => run.with(f16::to_f32),
+        (BF16, F32) => run.with(bf16::to_f32),
+        (F16, BF16) => run.with(|x: f16| bf16::from_f32(x.to_f32())),
+        (BF16, F16) => run.with(|x: bf16| f16::from_f32(x.to_f32())),
+        (I32, F32) => run.with(|x: i32| x as f32),
+        (U8, F32) => run.with(|x: u8| f32::from(x)),
+        (U8, I32) => run.with(|x: u8| i32::from(x)),
+        (I32, U8) => run.with(|x: i32| x.clamp(0, 255) as u8),
+        (from, to) => Err(Error::Unsupported {
+            op: OP,
+            what: format!("{from} does not convert to {to} directly"),
+            advice: "Cast to f32 first".into(),
+        }),
+    }?;
+    out.keep(e)
+}
+
+struct Cast<'a> {
+    t: &'a Tensor,
+    out: &'a mut Fresh,
+    cancel: &'a crate::Cancel,
+}
+
+impl Cast<'_> {
+    fn with<A: Element + Sync, B: Element + Send>(&mut self, f: impl Fn(A) -> B + Sync) -> Result<()> {
+        let x = self.t.read::<A>(self.cancel.op(), "tensor")?;
+        let x: &[A] = &x;
+        pool::rows(self.cancel, self.out.as_mut::<B>(), 1, |first, out| {
+            for (out, &x) in out.iter_mut().zip(&x[first..]) {
+                *out = f(x);
+            }
+        })
+    }
+}
+
+/// A copy with bytes of its own.
+pub fn tensor_copy(e: &Engine, h: Handle, label: Label) -> Result<Handle> {
+    const OP: &str = "tensorCopy";
+    copy(e, OP, &e.tensor(OP, "tensor", h)?, label)
+}
+
+fn copy(e: &Engine, op: &'static str, t: &Tensor, label: Label) -> Result<Handle> {
+    let mut out = e.allocate(op, &t.shape, t.dtype, label, Fill::Any)?;
+    out.bytes().copy_from_slice(&t.read_bytes(op, "tensor")?);
+    out.keep(e)
+}
+
+/// A copy on another device, charged as the original is.
+pub fn tensor_to_device(e: &Engine, h: Handle, device: Device) -> Result<Handle> {
+    const OP: &str = "tensorToDevice";
+    let t = e.tensor(OP, "tensor", h)?;
+    match device {
+        Device::Cpu => {
+            let (category, owner) = t.storage.with_charge(|charge| (charge.category(), charge.owner().to_owned()));
+            copy(e, OP, &t, (category, &owner))
+        }
+        Device::Gpu(_) => Err(Error::Unsupported {
+            op: OP,
+            what: format!("this build has no device \"{}\"", device.name()),
+            advice: "Take one that devices() lists".into(),
+        }),
+    }
+}
+
+/// Charges its bytes (and those of its views) to another category and owner.
+pub fn tensor_relabel(e: &Engine, h: Handle, (category, owner): Label) -> Result<()> {
+    let t = e.tensor("tensorRelabel", "tensor", h)?;
+    t.storage.with_charge(|charge| charge.relabel(category, owner));
+    Ok(())
+}
+
+/// Rows `start` to `end` (not included) of dimension 0, copied.
+pub fn slice_rows(e: &Engine, x: Handle, start: usize, end: usize) -> Result<Handle> {
+    const OP: &str = "sliceRows";
+    let x = e.tensor(OP, "x", x)?;
+    let (rows, row_bytes) = first_dimension(OP, &x)?;
+    if start > end || end > rows {
+        return Err(Error::option(OP, "start, end", format!("{start}, {end}"), format!("0 ≤ start ≤ end ≤ {rows}")));
+    }
+    let mut out = rows_like(e, OP, &x, end - start)?;
+    out.bytes().copy_from_slice(&x.read_bytes(OP, "x")?[start * row_bytes..end * row_bytes]);
+    out.keep(e)
+}
+
+/// `x[rows, …]`, `rows[n]` i32 → `[n, …]`.
+pub fn gather_rows(e: &Engine, x: Handle, rows: Handle) -> Result<Handle> {
+    const OP: &str = "gatherRows";
+    let (x, ids) = (e.tensor(OP, "x", x)?, e.tensor(OP, "rows", rows)?);
+    let (count, row_bytes) = first_dimension(OP, &x)?;
+    let [n] = ids.dims(OP, "rows", ["n"])?;
+    let ids = ids.read::<i32>(OP, "rows")?;
+    super::embedding::expect_ids(OP, "rows", &ids, count)?;
+    let mut out = rows_like(e, OP, &x, n)?;
+    embedding::gather(&e.cancel(OP), &ids, &x.read_bytes(OP, "x")?, row_bytes, out.bytes())?;
+    out.keep(e)
+}
+
+/// Rows of several tensors, one after the other.
+pub fn concat_rows(e: &Engine, xs: &[Handle]) -> Result<Handle> {
+    const OP: &str = "concatRows";
+    let xs = xs.iter().map(|&x| e.tensor(OP, "xs", x)).collect::<Result<Vec<_>>>()?;
+    let Some(first) = xs.first() else {
+        return Err(Error::option(OP, "xs", "an empty array", "at least one tensor"));
+    };
+    let mut rows = 0;
+    for x in &xs {
+        rows += first_dimension(OP, x)?.0;
+        x.expect(OP, "xs", first.dtype)?;
+        if x.shape[1..] != first.shape[1..] {
+            return Err(Error::shape(OP, "xs", &x.shape, format!("[n, {:?}…] as in the first", &first.shape[1..])));
+        }
+    }
+    let mut out = rows_like(e, OP, first, rows)?;
+    let mut rest = out.bytes();
+    for x in &xs {
+        let (head, tail) = rest.split_at_mut(x.bytes());
+        head.copy_from_slice(&x.read_bytes(OP, "xs")?);
+        rest = tail;
+    }
+    out.keep(e)
+}
+
+/// `x[a, b]` → `[b, a]`.
+pub fn transpose(e: &Engine, x: Handle) -> Result<Handle> {
+    const OP: &str = "transpose";
+    const TILE: usize = 16;
+    let x = e.tensor(OP, "x", x)?;
+    let [a, b] = x.dims(OP, "x", ["a", "b"])?;
+    let mut out = e.output(OP, &[b, a])?;
+    let x = x.read::<f32>(OP, "x")?;
+    let x: &[f32] = &x;
+    pool::blocks(&e.cancel(OP), out.f32(), a.max(1), TILE, |first, out| {
+        let columns = out.len() / a.max(1);
+        for from in (0..a).step_by(TILE) {
+            for column in 0..columns {
+                for row in from..(from + TILE).min(a) {
+                    out[column * a + row] = x[row * b + first + column];
+                }
+            }
+        }
+    })?;
+    out.keep(e)
+}
+
+fn first_dimension(op: &'static str, x: &Tensor) -> Result<(usize, usize)> {
+    match x.shape.split_first() {
+        Some((&rows, rest)) => Ok((rows, rest.iter().product::<usize>() * x.dtype.size())),
+        None => Err(Error::shape(op, "x", &x.shape, "at least one dimension")),
+    }
+}
+
+fn rows_like(e: &Engine, op: &'static str, x: &Tensor, rows: usize) -> Result<Fresh> {
+    let mut shape = x.shape.clone();
+    shape[0] = rows;
+    e.allocate(op, &shape, x.dtype, (Category::Activations, op), Fill::Any)
+}

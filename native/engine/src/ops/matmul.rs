@@ -1,0 +1,65 @@
+//! Dense matrix multiply.
+
+use crate::cpu::gemm::{self, MatRef};
+use crate::dtype::DType;
+use crate::engine::{Engine, Handle};
+use crate::error::{Error, Result};
+use crate::shape;
+
+/// Options of [`matmul`].
+#[derive(Debug, Clone, Copy)]
+pub struct MatmulOptions {
+    /// Take A's transpose.
+    pub transpose_a: bool,
+    /// Take B's transpose.
+    pub transpose_b: bool,
+    /// Factor of the product.
+    pub alpha: f64,
+    /// Add to this tensor instead of making a new one.
+    pub into: Option<Handle>,
+}
+
+impl Default for MatmulOptions {
+    fn default() -> Self {
+        MatmulOptions { transpose_a: false, transpose_b: false, alpha: 1.0, into: None }
+    }
+}
+
+/// `op(a)[m, k]` · `op(b)[k, n]` → `[.., n]`; leading dimensions of `a` and `b` are folded into rows.
+pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Result<Handle> {
+    const OP: &str = "matmul";
+    let MatmulOptions { transpose_a, transpose_b, alpha, into } = options;
+    let (a, b) = (e.tensor(OP, "a", a)?, e.tensor(OP, "b", b)?);
+    a.expect(OP, "a", DType::F32)?;
+    b.expect(OP, "b", DType::F32)?;
+    for (name, t) in [("a", &a), ("b", &b)] {
+        if t.shape.len() < 2 {
+            return Err(Error::shape(OP, name, &t.shape, "at least 2 dimensions"));
+        }
+    }
+    let ((a_rows, a_columns), (b_rows, b_columns)) = (a.rows(), b.rows());
+    let (m, k) = if transpose_a { (a_columns, a_rows) } else { (a_rows, a_columns) };
+    let (b_k, n) = if transpose_b { (b_columns, b_rows) } else { (b_rows, b_columns) };
+    if k != b_k {
+        let expected = if transpose_b { format!("[n, {k}]") } else { format!("[{k}, n]") };
+        let ours = if transpose_a { "a transposed is" } else { "a is" };
+        return Err(Error::shape(OP, "b", &b.shape, format!("{expected}, because {ours} [{m}, {k}]")));
+    }
+    let left = MatRef { data: &a.read(OP, "a")?, transposed: transpose_a, stride: a_columns };
+    let right = MatRef { data: &b.read(OP, "b")?, transposed: transpose_b, stride: b_columns };
+    let (cancel, alpha) = (e.cancel(OP), alpha as f32);
+    let Some(handle) = into else {
+        let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
+        let mut c = e.output(OP, &out_shape)?;
+        gemm::matmul(m, n, k, left, right, alpha, c.f32(), false, &cancel)?;
+        return c.keep(e);
+    };
+    let c = e.tensor(OP, "into", handle)?;
+    super::expect_apart(OP, "a", &c, &a)?;
+    super::expect_apart(OP, "b", &c, &b)?;
+    if c.rows() != (m, n) {
+        return Err(Error::shape(OP, "into", &c.shape, format!("[{m}, {n}]")));
+    }
+    gemm::matmul(m, n, k, left, right, alpha, &mut c.write(OP, "into")?, true, &cancel)?;
+    Ok(handle)
+}

@@ -1,0 +1,1 @@
+//! Literal float64 algorithms, for the tests.
