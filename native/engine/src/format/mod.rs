@@ -1,0 +1,275 @@
+//! Packed weights: what their bytes mean. [`Format`] is the only list of formats, [`PackedRef`] the only match over them.
+//!
+//! A row is decoded in two steps, the same for every format: [`int::unpack`] or [`nf4::unpack`] gives one code a byte,
+//! then codes become numbers (`scale·(q − zeroPoint)`, or a table's entry times the block's scale). Matrix products
+//! decode rows while they pack panels, so a weight never exists whole.
+
+use fearless_simd::Simd;
+
+use crate::error::{Error, Result};
+
+pub mod double_quant;
+pub mod int;
+pub mod nf4;
+
+pub use double_quant::quantize_scales_nested;
+pub use int::{IntegerGrid, pack_integers, quantize_integer, unpack_integers};
+pub use nf4::quantize_nf4;
+
+/// Codes decoded at a time: a multiple of every block that NF4 allows below it, and small enough for the stack.
+pub(crate) const RUN: usize = 512;
+
+/// How a weight's codes are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Four codes a byte.
+    Int2,
+    /// Eight codes in three bytes.
+    Int3,
+    /// Two codes a byte, the even column in the low nibble.
+    Int4,
+    /// One code a byte.
+    Int8,
+    /// Two codes a byte, the even element in the high nibble; blocks run over the flattened tensor.
+    Nf4,
+}
+
+impl Format {
+    /// All of them.
+    pub const ALL: [Format; 5] = [Format::Int2, Format::Int3, Format::Int4, Format::Int8, Format::Nf4];
+
+    /// The name in JavaScript.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Int2 => "int2",
+            Format::Int3 => "int3",
+            Format::Int4 => "int4",
+            Format::Int8 => "int8",
+            Format::Nf4 => "nf4",
+        }
+    }
+
+    /// The format of this name.
+    pub fn parse(op: &'static str, name: &str) -> Result<Format> {
+        Self::ALL.into_iter().find(|format| format.name() == name).ok_or_else(|| {
+            let names: Vec<_> = Self::ALL.iter().map(|format| format!("\"{}\"", format.name())).collect();
+            Error::option(op, "format", format!("\"{name}\""), format!("one of {}", names.join(", ")))
+        })
+    }
+
+    /// Bits a code takes.
+    pub fn bits(self) -> usize {
+        match self {
+            Format::Int2 => 2,
+            Format::Int3 => 3,
+            Format::Int4 | Format::Nf4 => 4,
+            Format::Int8 => 8,
+        }
+    }
+
+    /// Whether codes are levels of an integer grid, with a scale and a zero point for each group.
+    pub fn is_integer(self) -> bool {
+        self != Format::Nf4
+    }
+
+    /// Bytes of the codes of `[rows, columns]` weights.
+    pub fn code_bytes(self, rows: usize, columns: usize) -> usize {
+        match self {
+            Format::Nf4 => (rows * columns).div_ceil(2),
+            _ => rows * int::row_bytes(columns, self.bits()),
+        }
+    }
+
+    /// Number of scales of `[rows, columns]` weights.
+    pub fn scale_count(self, rows: usize, columns: usize, group: usize) -> usize {
+        match self {
+            Format::Nf4 => (rows * columns).div_ceil(group.max(1)),
+            _ => rows * int::groups(columns, group),
+        }
+    }
+}
+
+/// The scales of a packed weight.
+#[derive(Debug, Clone, Copy)]
+pub enum Scales<'a> {
+    /// As they are.
+    Plain(&'a [f32]),
+    /// Quantized in their turn: `map[codes[i]]·scales[i / 256] + offset`.
+    Nested {
+        /// Indices into [`double_quant::dynamic_map`].
+        codes: &'a [u8],
+        /// One for each 256 codes.
+        scales: &'a [f32],
+        /// The mean that was taken off.
+        offset: f32,
+    },
+}
+
+impl Scales<'_> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        match self {
+            Scales::Plain(scales) => scales.len(),
+            Scales::Nested { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Scale number `i`.
+    #[inline(always)]
+    pub fn get(&self, i: usize) -> f32 {
+        match self {
+            Scales::Plain(scales) => scales[i],
+            Scales::Nested { codes, scales, offset } => double_quant::decode(codes[i], scales, i, *offset),
+        }
+    }
+}
+
+/// A packed weight `[rows, columns]`, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub struct PackedRef<'a> {
+    /// How codes are stored.
+    pub format: Format,
+    /// Output features.
+    pub rows: usize,
+    /// Input features.
+    pub columns: usize,
+    /// Inputs that share a scale; 0 = the whole row. NF4: elements of a block.
+    pub group: usize,
+    /// The codes.
+    pub codes: &'a [u8],
+    /// `[rows, groups]`, or one a block.
+    pub scales: Scales<'a>,
+    /// `[rows, groups]` for integers; empty for NF4.
+    pub zero_points: &'a [f32],
+}
+
+impl PackedRef<'_> {
+    /// Groups in a row (integer formats).
+    pub fn groups(&self) -> usize {
+        int::groups(self.columns, self.group)
+    }
+
+    /// Columns of a group (integer formats).
+    pub fn group_size(&self) -> usize {
+        if self.group == 0 { self.columns } else { self.group }
+    }
+
+    /// Errs unless codes, scales and zero points have the lengths that format, rows, columns and group ask for.
+    pub fn check(&self, op: &'static str) -> Result<()> {
+        let lengths = [
+            ("codes", self.codes.len(), self.format.code_bytes(self.rows, self.columns)),
+            ("scales", self.scales.len(), self.format.scale_count(self.rows, self.columns, self.group)),
+        ];
+        if self.format == Format::Nf4 {
+            nf4::check_block(op, self.group)?;
+        }
+        for (name, got, expected) in lengths {
+            if got != expected {
+                return Err(Error::shape(op, name, &[got], self.describe(expected)));
+            }
+        }
+        let zero_points = if self.format.is_integer() { self.scales.len() } else { 0 };
+        if self.zero_points.len() != zero_points {
+            return Err(Error::shape(op, "zeroPoints", &[self.zero_points.len()], self.describe(zero_points)));
+        }
+        if let Scales::Nested { codes, scales, .. } = self.scales {
+            let expected = codes.len().div_ceil(double_quant::BLOCK);
+            if self.format.is_integer() {
+                return Err(Error::option(op, "nestedScales", "given for an integer format", "plain f32 scales"));
+            }
+            if scales.len() != expected {
+                return Err(Error::shape(op, "nestedScales", &[scales.len()], self.describe(expected)));
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self, elements: usize) -> String {
+        let PackedRef { format, rows, columns, group, .. } = self;
+        format!("[{elements}] ({} of [{rows}, {columns}], group {group})", format.name())
+    }
+
+    /// Columns `start..` of a row into `out`, as weights.
+    #[inline(always)]
+    pub(crate) fn decode<S: Simd>(&self, simd: S, row: usize, start: usize, out: &mut [f32]) {
+        let mut codes = [0u8; RUN];
+        let mut column = start;
+        for out in out.chunks_mut(RUN) {
+            let codes = &mut codes[..out.len()];
+            self.unpack(simd, row, column, codes);
+            match self.format {
+                Format::Nf4 => {
+                    let first = row * self.columns + column;
+                    nf4::to_weights(simd, codes, first, self.group, &self.scales, out);
+                }
+                _ => self.each_group(row, column, out.len(), |range, scale, zero| {
+                    int::to_weights(&codes[range.clone()], scale, zero, &mut out[range]);
+                }),
+            }
+            column += out.len();
+        }
+    }
+
+    /// Columns `start..` of a row into `out`, as `q − zeroPoint` (integer formats).
+    #[inline(always)]
+    pub(crate) fn decode_levels<S: Simd>(&self, simd: S, row: usize, start: usize, out: &mut [f32]) {
+        let mut codes = [0u8; RUN];
+        let mut column = start;
+        for out in out.chunks_mut(RUN) {
+            let codes = &mut codes[..out.len()];
+            self.unpack(simd, row, column, codes);
+            self.each_group(row, column, out.len(), |range, _, zero| {
+                int::to_weights(&codes[range.clone()], 1.0, zero, &mut out[range]);
+            });
+            column += out.len();
+        }
+    }
+
+    #[inline(always)]
+    fn unpack<S: Simd>(&self, simd: S, row: usize, column: usize, codes: &mut [u8]) {
+        let bits = self.format.bits();
+        if self.format == Format::Nf4 {
+            nf4::unpack(simd, self.codes, row * self.columns + column, codes);
+        } else {
+            let bytes = int::row_bytes(self.columns, bits);
+            int::unpack(&self.codes[row * bytes..(row + 1) * bytes], bits, column, codes);
+        }
+    }
+
+    /// Calls `f` with each stretch of `length` columns from `column` that lies in one group, its scale and zero point.
+    #[inline(always)]
+    fn each_group(
+        &self,
+        row: usize,
+        column: usize,
+        length: usize,
+        mut f: impl FnMut(std::ops::Range<usize>, f32, f32),
+    ) {
+        let (groups, size) = (self.groups(), self.group_size());
+        let mut at = 0;
+        while at < length {
+            let group = (column + at) / size;
+            let end = length.min((group + 1) * size - column);
+            let index = row * groups + group;
+            f(at..end, self.scales.get(index), self.zero_points[index]);
+            at = end;
+        }
+    }
+}
+
+/// `weight[rows, columns]` packed → `out[rows, columns]` f32.
+pub fn dequantize(weight: &PackedRef, out: &mut [f32]) {
+    assert_eq!(out.len(), weight.rows * weight.columns, "one number for each weight");
+    if weight.columns == 0 {
+        return;
+    }
+    let level = crate::cpu::simd::level();
+    for (row, out) in out.chunks_exact_mut(weight.columns).enumerate() {
+        fearless_simd::dispatch!(level, simd => weight.decode(simd, row, 0, out));
+    }
+}
