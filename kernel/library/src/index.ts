@@ -67,3 +67,38 @@ export { IGNORED, type Batch, type LanguageModel, type TokenInput } from "./mode
 export { Tokenizer } from "./models/tokenizer.js";
 
 export { perplexity, type Perplexity, type PerplexityOptions } from "./evaluation/perplexity.js";
+
+export {
+  PackedWeight,
+  QuantizationReport,
+  quantize,
+  quantizers,
+  type LayerQuantization,
+  type Nf4Options,
+  type QuantizeOptions,
+  type QuantizerName,
+  type RtnOptions,
+} from "./quantization/index.js";
+export { peqa, qlora } from "./tuners/presets.js";
+export {
+  tune,
+  tuners,
+  Tuning,
+  type LoraOptions,
+  type PeqaOptions,
+  type TuneOptions,
+  type TunerName,
+} from "./tuners/index.js";
+export { Run, schedules, train, Training, type ScheduleName, type TrainingStep, type TrainOptions } from "./training/index.js";
+export {
+  collectActivations,
+  comparePca,
+  Pca,
+  pca,
+  PcaComparison,
+  selectPoints,
+  type ComparePcaOptions,
+  type PointSelection,
+  type Prompt,
+} from "./probes/index.js";
+export { memory, MemorySnapshot, type CategoryBytes, type DeviceBytes } from "./memory/index.js";
