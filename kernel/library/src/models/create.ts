@@ -54,10 +54,16 @@ function initial({ shape, role }: ParameterShape, config: ModelConfig, seed: num
 }
 
 function completeConfig(config: NewModelConfig, tokenizer: Tokenizer | undefined): ModelConfig {
-  const full: ModelConfig = {
+  const { vocabSize, hiddenSize, intermediateSize, layers, heads } = config;
+  const defaults: ModelConfig = {
     modelType: "llama",
-    kvHeads: config.heads,
-    headDim: config.hiddenSize / config.heads,
+    vocabSize,
+    hiddenSize,
+    intermediateSize,
+    layers,
+    heads,
+    kvHeads: heads,
+    headDim: hiddenSize / heads,
     maxPositions: 512,
     normEpsilon: 1e-5,
     ropeTheta: 10000,
@@ -66,9 +72,9 @@ function completeConfig(config: NewModelConfig, tokenizer: Tokenizer | undefined
     mlpBias: false,
     bosToken: tokenizer?.bosToken ?? null,
     eosTokens: tokenizer?.eosToken == null ? [] : [tokenizer.eosToken],
-    ...config,
   };
-  checkNames("createModel", "field of the config", Object.keys(config), Object.keys(full));
+  checkNames("createModel", "field of the config", Object.keys(config), Object.keys(defaults));
+  const full: ModelConfig = { ...defaults, ...config };
   const counts = [
     "vocabSize",
     "hiddenSize",

@@ -11,7 +11,7 @@ import { checkOptions, custom } from "../options.js";
 import type { Linear } from "../nn/linear.js";
 import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
-import { keep, noGrad, scope } from "../tensor/scope.js";
+import { keep, noGrad, register, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Tuning } from "../tuners/tuner.js";
 
@@ -160,24 +160,15 @@ export class LanguageModel {
 
   /** Like `run` without gradients, with the activations [batch, length, hidden] at the named hook points; the caller disposes of all. */
   runWithCache(input: TokenInput, names: readonly string[]): { logits: Tensor; cache: Map<string, Tensor> } {
-    return noGrad(() =>
-      scope(() => {
-        const { hooks, cache } = this.recorder("runWithCache", names);
-        return { logits: this.run(input, { hooks }), cache };
-      }),
-    );
+    const { result, cache } = this.recorded("runWithCache", names, (hooks) => this.run(input, { hooks }));
+    return { logits: result, cache };
   }
 
   /** The activations [batch, length, hidden] at the named hook points, without the output layer and without gradients; the caller disposes. */
   activations(input: TokenInput, names: readonly string[]): Map<string, Tensor> {
-    return noGrad(() =>
-      scope(() => {
-        const { hooks, cache } = this.recorder("activations", names);
-        const { tokens, batch } = this.sequences("activations", input);
-        this.hidden(tokens, batch, hooks, "activations");
-        return cache;
-      }),
-    );
+    const { tokens, batch } = this.sequences("activations", input);
+    const run = (hooks: Hooks) => void this.hidden(tokens, batch, hooks, "activations");
+    return this.recorded("activations", names, run).cache;
   }
 
   /**
@@ -245,11 +236,27 @@ export class LanguageModel {
     return this.toString();
   }
 
-  private recorder(op: string, names: readonly string[]): { hooks: Record<string, Hook>; cache: Map<string, Tensor> } {
+  /** Runs with hooks that note activations; these outlive the blocks' scopes and then belong to the caller's. */
+  private recorded<T>(
+    op: string,
+    names: readonly string[],
+    run: (hooks: Hooks) => T,
+  ): { result: T; cache: Map<string, Tensor> } {
     const cache = new Map<string, Tensor>();
-    const record: Hook = (activation, name) => void cache.set(name, activation.alias());
+    const record: Hook = (activation, name) => void cache.set(name, keep(activation.alias()));
     const hooks = Object.fromEntries(expandHooks(op, names, this.config.layers).map((name) => [name, record]));
-    return { hooks, cache };
+    return noGrad(() =>
+      scope(() => {
+        try {
+          const result = run(hooks);
+          for (const tensor of cache.values()) register(tensor);
+          return { result, cache };
+        } catch (error) {
+          for (const tensor of cache.values()) tensor.dispose();
+          throw error;
+        }
+      }),
+    );
   }
 
   private checkTokens(op: string, tokens: Int32Array, length: number): void {

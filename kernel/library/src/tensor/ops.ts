@@ -152,7 +152,8 @@ export const ops: Table = {
   loraJoin: {
     forward: ({ y, x, a, b }, { scaling }, wanted) => {
       const h = made(native.matmul(x.handle, a.handle, { transposeB: true }));
-      const output = y.shared ? made(native.tensorCopy(y.handle, "activations", "loraJoin")) : y.alias();
+      const needsCopy = y.shared || (y.requiresGrad && y.node === null);
+      const output = needsCopy ? made(native.tensorCopy(y.handle, "activations", "loraJoin")) : y.alias();
       native.matmul(h.handle, b.handle, { transposeB: true, alpha: scaling, into: output.handle });
       const needsH = wanted.b ? h : undefined;
       const needsX = wanted.a ? x : undefined;
@@ -287,7 +288,7 @@ export const linear = (x: Tensor, weight: Tensor) => apply("linear", ops.linear,
 /** Mean cross-entropy of softmax(x·weightᵀ) over the counted targets: x [n, d], weight [vocab, d], targets i32 [n] → [1]; logits never exist whole. */
 export const linearCrossEntropy = (x: Tensor, weight: Tensor, targets: Tensor, options: LossOptions = {}) =>
   apply("linearCrossEntropy", ops.linearCrossEntropy, { x, weight }, { ...options, targets });
-/** y + scaling·(x·aᵀ)·bᵀ: y [n, out], x [n, in], a [rank, in], b [out, rank]. Writes into y's bytes where nothing else holds them: do not use y afterwards. */
+/** y + scaling·(x·aᵀ)·bᵀ: y [n, out], x [n, in], a [rank, in], b [out, rank]. Writes into y's bytes unless y is a leaf or something else holds them: do not use y afterwards. */
 export const loraJoin = (y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: number) =>
   apply("loraJoin", ops.loraJoin, { y, x, a, b }, { scaling });
 /** alpha · op(a) · op(b) of two matrices. */

@@ -6,6 +6,9 @@ import { finalizer, Storage } from "./storage.js";
 import { DisposedError, DTypeError, ShapeError } from "../errors.js";
 import { display, formatBytes, inspect, type MimeBundle } from "../display.js";
 
+/** The owner of tensors that nobody named. */
+const UNNAMED = "tensor";
+
 export interface TensorOptions {
   readonly dtype?: DType;
   readonly category?: Category;
@@ -78,19 +81,21 @@ export class Tensor implements Scoped {
     }
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     return Tensor.adopt(
-      native.tensorFromBytes(bytes, dtype, [...shape], options.category ?? "activations", options.owner ?? ""),
+      native.tensorFromBytes(bytes, dtype, [...shape], options.category ?? "activations", options.owner ?? UNNAMED),
     );
   }
 
   /** All zeros; f32 unless `dtype` says otherwise. */
   static zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
-    const { dtype = "f32", category = "activations", owner = "" } = options;
+    const { dtype = "f32", category = "activations", owner = UNNAMED } = options;
     return Tensor.adopt(native.tensorZeros([...shape], dtype, category, owner));
   }
 
   /** All the same value, f32. */
   static full(shape: readonly number[], value: number, options: Omit<TensorOptions, "dtype"> = {}): Tensor {
-    return Tensor.adopt(native.tensorFull([...shape], value, options.category ?? "activations", options.owner ?? ""));
+    return Tensor.adopt(
+      native.tensorFull([...shape], value, options.category ?? "activations", options.owner ?? UNNAMED),
+    );
   }
 
   /** Normal with mean 0 and the given standard deviation, f32; the same seed gives the same numbers for any number of threads. */
@@ -101,7 +106,7 @@ export class Tensor implements Scoped {
     options: Omit<TensorOptions, "dtype"> = {},
   ): Tensor {
     return Tensor.adopt(
-      native.tensorRandomNormal([...shape], std, seed, options.category ?? "activations", options.owner ?? ""),
+      native.tensorRandomNormal([...shape], std, seed, options.category ?? "activations", options.owner ?? UNNAMED),
     );
   }
 

@@ -1,0 +1,269 @@
+import { describe, expect, it } from "vitest";
+import { backward, liveTensors, noGrad, Random, scope, Tensor } from "nibble-lab";
+import * as library from "../../../kernel/library/lib/tensor/ops.js";
+import { quantizeInteger, unpackIntegers, type PackedMatrix } from "../../../kernel/library/lib/tensor/packed.js";
+import * as reference from "../../reference/ops.js";
+import { centralDifferences, numbers, type Numbers } from "../../reference/ops.js";
+
+interface Case {
+  readonly title: string;
+  readonly inputs: Readonly<Record<string, Numbers>>;
+  readonly run: (inputs: Record<string, Tensor>) => Tensor;
+  readonly expected: (inputs: Record<string, Numbers>) => Numbers;
+}
+
+const random = new Random(11);
+/** Rounded to float32, so that both sides start from the same numbers. */
+const normal = (...shape: number[]) => numbers(shape, () => Math.fround(random.normal()));
+const [rows, width] = [5, 6];
+const int32 = (values: number[]) => Tensor.from(Int32Array.from(values));
+
+/** A packed weight [4, 6] at 4 bits, and its codes with the zero-points taken off. */
+function packed(group: number, scales: Tensor): { matrix: PackedMatrix; decoded: (scales: Numbers) => Numbers } {
+  const weight = numbers([4, width], (i) => Math.fround(Math.sin(i * 1.7)));
+  const parts = quantizeInteger(toTensor(weight), 4, group, false);
+  const codes = unpackIntegers(parts.codes, 4, width, 4).arraySync();
+  const zeros = parts.zeroPoints.arraySync();
+  const groups = group === 0 ? 1 : width / group;
+  const groupOf = (i: number) => Math.floor(i / width) * groups + Math.floor((i % width) / (group || width));
+  return {
+    matrix: {
+      format: "int4",
+      rows: 4,
+      columns: width,
+      group,
+      codes: parts.codes,
+      scales,
+      zeroPoints: parts.zeroPoints,
+    },
+    decoded: (s) => numbers([4, width], (i) => s.data[groupOf(i)]! * (codes[i]! - zeros[groupOf(i)]!)),
+  };
+}
+const packedCase = (title: string, group: number, groups: number): Case => ({
+  title,
+  inputs: { x: normal(rows, width), scales: numbers([4, groups], (i) => Math.fround(0.1 + 0.05 * i)) },
+  run: ({ x, scales }) => library.packedLinear(x!, packed(group, scales!).matrix),
+  expected: ({ x, scales }) =>
+    reference.matmul(x!, packed(group, toTensor(scales!)).decoded(scales!), { transposeB: true }),
+});
+
+const heads = { batch: 2, heads: 4, kvHeads: 2 };
+const turns = { length: 5, heads: 2, theta: 100, offset: 3 };
+const targets = [3, 0, -100, 6, 2];
+
+const cases: { readonly [K in library.OpName]: readonly Case[] } = {
+  add: [
+    {
+      title: "a sum",
+      inputs: { a: normal(rows, width), b: normal(rows, width) },
+      run: ({ a, b }) => library.add(a!, b!),
+      expected: ({ a, b }) => reference.map2(a!, b!, (x, y) => x + y),
+    },
+  ],
+  addBias: [
+    {
+      title: "a bias on each row",
+      inputs: { x: normal(rows, width), bias: normal(width) },
+      run: ({ x, bias }) => library.addBias(x!, bias!),
+      expected: ({ x, bias }) => reference.addBias(x!, bias!),
+    },
+  ],
+  attention: [
+    {
+      title: "whole sequences",
+      inputs: { q: normal(10, 16), k: normal(10, 8), v: normal(10, 8) },
+      run: ({ q, k, v }) => library.attention(q!, k!, v!, heads),
+      expected: ({ q, k, v }) => reference.attention(q!, k!, v!, heads),
+    },
+    {
+      title: "fewer queries than keys",
+      inputs: { q: normal(4, 16), k: normal(10, 8), v: normal(10, 8) },
+      run: ({ q, k, v }) => library.attention(q!, k!, v!, heads),
+      expected: ({ q, k, v }) => reference.attention(q!, k!, v!, heads),
+    },
+  ],
+  embedding: [
+    {
+      title: "a repeated id",
+      inputs: { weight: normal(7, width) },
+      run: ({ weight }) => library.embedding(int32([2, 6, 2, 0]), weight!),
+      expected: ({ weight }) =>
+        numbers([4, width], (i) => weight!.data[[2, 6, 2, 0][Math.floor(i / width)]! * width + (i % width)]!),
+    },
+  ],
+  linear: [
+    {
+      title: "x times the weight's transpose",
+      inputs: { x: normal(rows, width), weight: normal(4, width) },
+      run: ({ x, weight }) => library.linear(x!, weight!),
+      expected: ({ x, weight }) => reference.matmul(x!, weight!, { transposeB: true }),
+    },
+  ],
+  linearCrossEntropy: [
+    {
+      title: "an ignored target",
+      inputs: { x: normal(rows, width), weight: normal(7, width) },
+      run: ({ x, weight }) => library.linearCrossEntropy(x!, weight!, int32(targets), { ignoreIndex: -100 }),
+      expected: ({ x, weight }) => reference.linearCrossEntropy(x!, weight!, targets, -100),
+    },
+  ],
+  loraJoin: [
+    {
+      title: "scaling 0.5",
+      inputs: { y: normal(rows, 4), x: normal(rows, width), a: normal(2, width), b: normal(4, 2) },
+      run: ({ y, x, a, b }) => library.loraJoin(y!, x!, a!, b!, 0.5),
+      expected: ({ y, x, a, b }) =>
+        reference.map2(
+          y!,
+          reference.matmul(reference.matmul(x!, a!, { transposeB: true }), b!, { transposeB: true, alpha: 0.5 }),
+          (p, q) => p + q,
+        ),
+    },
+  ],
+  matmul: [
+    {
+      title: "plain, alpha 2",
+      inputs: { a: normal(3, 4), b: normal(4, 5) },
+      run: ({ a, b }) => library.matmul(a!, b!, { alpha: 2 }),
+      expected: ({ a, b }) => reference.matmul(a!, b!, { alpha: 2 }),
+    },
+    {
+      title: "first transposed",
+      inputs: { a: normal(4, 3), b: normal(4, 5) },
+      run: ({ a, b }) => library.matmul(a!, b!, { transposeA: true }),
+      expected: ({ a, b }) => reference.matmul(a!, b!, { transposeA: true }),
+    },
+    {
+      title: "second transposed",
+      inputs: { a: normal(3, 4), b: normal(5, 4) },
+      run: ({ a, b }) => library.matmul(a!, b!, { transposeB: true }),
+      expected: ({ a, b }) => reference.matmul(a!, b!, { transposeB: true }),
+    },
+    {
+      title: "both transposed",
+      inputs: { a: normal(4, 3), b: normal(5, 4) },
+      run: ({ a, b }) => library.matmul(a!, b!, { transposeA: true, transposeB: true }),
+      expected: ({ a, b }) => reference.matmul(a!, b!, { transposeA: true, transposeB: true }),
+    },
+  ],
+  multiply: [
+    {
+      title: "a product",
+      inputs: { a: normal(rows, width), b: normal(rows, width) },
+      run: ({ a, b }) => library.multiply(a!, b!),
+      expected: ({ a, b }) => reference.map2(a!, b!, (x, y) => x * y),
+    },
+  ],
+  packedLinear: [packedCase("a scale a row", 0, 1), packedCase("a scale for three inputs", 3, 2)],
+  reshape: [
+    {
+      title: "three dimensions",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.reshape(x!, [rows, 2, 3]),
+      expected: ({ x }) => numbers([rows, 2, 3], (i) => x!.data[i]!),
+    },
+  ],
+  rmsNorm: [
+    {
+      title: "epsilon 1e-5",
+      inputs: { x: normal(rows, width), weight: normal(width) },
+      run: ({ x, weight }) => library.rmsNorm(x!, weight!, 1e-5),
+      expected: ({ x, weight }) => reference.rmsNorm(x!, weight!, 1e-5),
+    },
+  ],
+  rope: [
+    {
+      title: "positions from an offset",
+      inputs: { x: normal(10, 8) },
+      run: ({ x }) => library.rope(x!, turns),
+      expected: ({ x }) => reference.rope(x!, turns),
+    },
+  ],
+  scale: [
+    {
+      title: "a negative factor",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.scale(x!, -1.5),
+      expected: ({ x }) => numbers(x!.shape, (i) => -1.5 * x!.data[i]!),
+    },
+  ],
+  sum: [
+    {
+      title: "all elements",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.sum(x!),
+      expected: ({ x }) => numbers([1], () => x!.data.reduce((a, b) => a + b, 0)),
+    },
+  ],
+  swiglu: [
+    {
+      title: "gate and up",
+      inputs: { gate: normal(rows, width), up: normal(rows, width) },
+      run: ({ gate, up }) => library.swiglu(gate!, up!),
+      expected: ({ gate, up }) => reference.swiglu(gate!, up!),
+    },
+  ],
+};
+
+function toTensor({ shape, data }: Numbers): Tensor {
+  return Tensor.from(Float32Array.from(data), shape);
+}
+function expectClose(got: Tensor, expected: Numbers, tolerance: number, what: string): void {
+  expect([...got.shape], what).toEqual([...expected.shape]);
+  const size = Math.max(1, ...expected.data.map(Math.abs));
+  const error = Math.max(...got.arraySync().map((value, i) => Math.abs(value - expected.data[i]!)));
+  expect(error / size, `${what}: largest error ÷ largest value`).toBeLessThan(tolerance);
+}
+/** The weights that turn an output into one number. */
+const direction = (shape: readonly number[]) => numbers(shape, (i) => Math.fround(Math.cos(3 * i + 1)));
+function pairing(y: Numbers): number {
+  const weights = direction(y.shape).data;
+  return y.data.reduce((total, value, i) => total + value * weights[i]!, 0);
+}
+
+/** Gradients of the named inputs, the others being constants. */
+function gradients(one: Case, wanted: readonly string[]): Map<string, Tensor> {
+  const inputs = Object.fromEntries(Object.entries(one.inputs).map(([name, value]) => [name, toTensor(value)]));
+  for (const name of wanted) inputs[name]!.requiresGrad = true;
+  const y = one.run(inputs);
+  backward(library.sum(library.multiply(y, toTensor(direction(y.shape)))));
+  for (const [name, tensor] of Object.entries(inputs))
+    expect(tensor.grad !== null, `${name} has a gradient`).toBe(wanted.includes(name));
+  return new Map(wanted.map((name) => [name, inputs[name]!.grad!]));
+}
+
+describe.each(Object.entries(cases))("%s", (name, list) => {
+  it.each(list)("equals its definition: $title", (one) => {
+    const before = liveTensors();
+    scope(() => {
+      const inputs = Object.fromEntries(Object.entries(one.inputs).map(([key, value]) => [key, toTensor(value)]));
+      expectClose(
+        noGrad(() => one.run(inputs)),
+        one.expected({ ...one.inputs }),
+        1e-5,
+        name,
+      );
+    });
+    expect(liveTensors()).toBe(before);
+  });
+
+  it.each(list)("has the gradients that central differences give, together and one by one: $title", (one) => {
+    const before = liveTensors();
+    scope(() => {
+      const together = gradients(one, Object.keys(one.inputs));
+      for (const [key, value] of Object.entries(one.inputs)) {
+        const expected = centralDifferences(
+          (changed) => pairing(one.expected({ ...one.inputs, [key]: changed })),
+          value,
+        );
+        expectClose(together.get(key)!, expected, 2e-5, `d${key}`);
+        expectClose(gradients(one, [key]).get(key)!, expected, 2e-5, `d${key} alone`);
+      }
+    });
+    expect(liveTensors()).toBe(before);
+  });
+});
+
+it("has a case for every operation of the table", () => {
+  expect(Object.keys(cases).sort()).toEqual(Object.keys(library.ops).sort());
+});
