@@ -1,1 +1,156 @@
-//! Packed linear layers.
+//! Linear layers whose weight is packed, and what makes such weights.
+
+use napi_derive::napi;
+use nibble_engine::Engine;
+use nibble_engine::format::Format;
+use nibble_engine::ops::linear as ops;
+
+use crate::convert::count;
+use crate::error::{OrThrow, Result};
+use crate::tensor::Handle;
+
+/// A weight `[rows, columns]` = `[out, in]` as codes.
+///
+/// Integers: `W = scale·(q − zeroPoint)`; codes row-major, each row padded to a byte, lowest bits first (int3: a
+/// little-endian bit stream). NF4: two codes a byte, the even element in the high nibble; blocks run over the flattened
+/// tensor, as in bitsandbytes.
+#[napi(object)]
+pub struct PackedWeight {
+    /// How codes are stored.
+    #[napi(ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int8\" | \"nf4\"")]
+    pub format: String,
+    /// Output features.
+    pub rows: f64,
+    /// Input features.
+    pub columns: f64,
+    /// Inputs that share a scale; 0 = the whole row ("per channel"). NF4: elements of a block.
+    pub group: f64,
+    /// u8.
+    pub codes: Handle,
+    /// f32 `[rows, groups]` for integers, f32 `[blocks]` for NF4, u8 `[blocks]` for NF4 with double quantization.
+    pub scales: Handle,
+    /// f32 `[rows, groups]` for integers (whole or not).
+    pub zero_points: Option<Handle>,
+    /// f32 `[⌈blocks / 256⌉]`, double quantization.
+    pub nested_scales: Option<Handle>,
+    /// What was taken off the scales before they were quantized. Default: 0.
+    pub nested_offset: Option<f64>,
+}
+
+impl PackedWeight {
+    fn convert(self, op: &'static str) -> Result<ops::PackedWeight> {
+        Ok(ops::PackedWeight {
+            format: Format::parse(op, &self.format).or_throw()?,
+            rows: count(op, "rows", self.rows).or_throw()?,
+            columns: count(op, "columns", self.columns).or_throw()?,
+            group: count(op, "group", self.group).or_throw()?,
+            codes: self.codes,
+            scales: self.scales,
+            zero_points: self.zero_points,
+            nested_scales: self.nested_scales,
+            nested_offset: self.nested_offset.unwrap_or(0.0),
+        })
+    }
+}
+
+/// `x[.., in]` → `[.., out] = x·Wᵀ`, decoding W while it multiplies.
+#[napi(catch_unwind)]
+pub fn packed_linear_forward(x: Handle, w: PackedWeight) -> Result<Handle> {
+    ops::packed_linear_forward(Engine::process(), x, &w.convert("packedLinearForward")?).or_throw()
+}
+
+/// `dy[.., out]` → `[.., in] = dy·W`, from the same bytes.
+#[napi(catch_unwind)]
+pub fn packed_linear_backward_input(dy: Handle, w: PackedWeight) -> Result<Handle> {
+    ops::packed_linear_backward_input(Engine::process(), dy, &w.convert("packedLinearBackwardInput")?).or_throw()
+}
+
+/// The gradient of the scales, `[rows, groups]`, summed over tokens; dW never exists. Integer formats only.
+#[napi(catch_unwind)]
+pub fn packed_linear_backward_scales(dy: Handle, x: Handle, w: PackedWeight) -> Result<Handle> {
+    ops::packed_linear_backward_scales(Engine::process(), dy, x, &w.convert("packedLinearBackwardScales")?).or_throw()
+}
+
+/// The same per channel, from the saved output (without bias): `Σ_t dy·y / scale`, shaped as `scales`.
+#[napi(catch_unwind)]
+pub fn packed_linear_backward_scales_from_output(dy: Handle, y: Handle, scales: Handle) -> Result<Handle> {
+    ops::packed_linear_backward_scales_from_output(Engine::process(), dy, y, scales).or_throw()
+}
+
+/// The weight as f32 `[rows, columns]`, charged as "workspace".
+#[napi(catch_unwind)]
+pub fn dequantize(w: PackedWeight) -> Result<Handle> {
+    ops::dequantize(Engine::process(), &w.convert("dequantize")?).or_throw()
+}
+
+/// What `quantizeInteger` returns.
+#[napi(object)]
+pub struct IntegerCodes {
+    /// u8 `[rows, bytes of a row]`, "weights".
+    pub codes: Handle,
+    /// f32 `[rows, groups]`, "scales".
+    pub scales: Handle,
+    /// f32 `[rows, groups]`, "scales".
+    pub zero_points: Handle,
+}
+
+/// `w[rows, columns]` → nearest levels of a grid for each group of `group` columns (0: the row), ties to even.
+/// Asymmetric: the range includes 0, `scale = (max − min)/(2^bits − 1)`, `zeroPoint = round(−min/scale)`. Symmetric:
+/// `zeroPoint = 2^(bits − 1)`.
+#[napi(catch_unwind)]
+pub fn quantize_integer(w: Handle, bits: f64, group: f64, symmetric: bool) -> Result<IntegerCodes> {
+    const OP: &str = "quantizeInteger";
+    let (bits, group) = (count(OP, "bits", bits).or_throw()?, count(OP, "group", group).or_throw()?);
+    let made = ops::quantize_integer(Engine::process(), w, bits, group, symmetric).or_throw()?;
+    Ok(IntegerCodes { codes: made.codes, scales: made.scales, zero_points: made.zero_points })
+}
+
+/// Codes for grids that are given (GPTQ, HQQ, …): u8 `[rows, columns]` → packed codes.
+#[napi(catch_unwind)]
+pub fn pack_integers(q: Handle, bits: f64) -> Result<Handle> {
+    ops::pack_integers(Engine::process(), q, count("packIntegers", "bits", bits).or_throw()?).or_throw()
+}
+
+/// Packed codes → u8 `[rows, columns]`.
+#[napi(catch_unwind)]
+pub fn unpack_integers(codes: Handle, rows: f64, columns: f64, bits: f64) -> Result<Handle> {
+    const OP: &str = "unpackIntegers";
+    let (rows, columns) = (count(OP, "rows", rows).or_throw()?, count(OP, "columns", columns).or_throw()?);
+    let bits = count(OP, "bits", bits).or_throw()?;
+    ops::unpack_integers(Engine::process(), codes, rows, columns, bits).or_throw()
+}
+
+/// What `quantizeNf4` returns.
+#[napi(object)]
+pub struct BlockCodes {
+    /// u8 `[bytes]`, "weights".
+    pub codes: Handle,
+    /// f32 `[blocks]`, "scales".
+    pub scales: Handle,
+}
+
+/// NF4 codes of the flattened `w`, one scale for each `block` elements; bytes equal to bitsandbytes'.
+#[napi(catch_unwind)]
+pub fn quantize_nf4(w: Handle, block: f64) -> Result<BlockCodes> {
+    let block = count("quantizeNf4", "block", block).or_throw()?;
+    let (codes, scales) = ops::quantize_nf4(Engine::process(), w, block).or_throw()?;
+    Ok(BlockCodes { codes, scales })
+}
+
+/// What `quantizeScalesNested` returns.
+#[napi(object)]
+pub struct NestedScales {
+    /// u8 `[n]`, "scales".
+    pub codes: Handle,
+    /// f32 `[⌈n / 256⌉]`, "scales".
+    pub scales: Handle,
+    /// The mean that was taken off.
+    pub offset: f64,
+}
+
+/// bitsandbytes' double quantization: eight bits a scale, one f32 for each 256 of them.
+#[napi(catch_unwind)]
+pub fn quantize_scales_nested(scales: Handle) -> Result<NestedScales> {
+    let (codes, scales, offset) = ops::quantize_scales_nested(Engine::process(), scales).or_throw()?;
+    Ok(NestedScales { codes, scales, offset })
+}

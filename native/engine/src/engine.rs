@@ -201,6 +201,19 @@ impl Engine {
         self.allocate(op, &[elements], DType::F32, (Category::Workspace, op), Fill::Zero)
     }
 
+    /// These elements as a tensor of `op`.
+    pub fn store<T: Element>(
+        &self,
+        op: &'static str,
+        shape: &[usize],
+        category: Category,
+        elements: &[T],
+    ) -> Result<Fresh> {
+        let mut fresh = self.allocate(op, shape, T::DTYPE, (category, op), Fill::Any)?;
+        fresh.as_mut::<T>().copy_from_slice(elements);
+        Ok(fresh)
+    }
+
     fn refused(&self, op: &'static str, bytes: usize, category: Category) -> Error {
         let owners: Vec<_> =
             self.ledger.owners(5).iter().map(|held| format!("{} ({} bytes)", held.owner, held.bytes)).collect();

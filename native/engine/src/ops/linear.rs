@@ -1,0 +1,237 @@
+//! Linear layers whose weight is packed: forward, both gradients, and the weight as numbers.
+
+use crate::cpu::gemm;
+use crate::cpu::pool;
+use crate::dtype::DType;
+use crate::engine::{Engine, Fresh, Handle};
+use crate::error::{Error, Result};
+use crate::format::{self, Format, PackedRef, Scales};
+use crate::memory::Category;
+use crate::shape;
+use crate::tensor::Tensor;
+
+/// A weight `[rows, columns]` as codes and what gives them meaning.
+#[derive(Debug, Clone, Copy)]
+pub struct PackedWeight {
+    /// How codes are stored.
+    pub format: Format,
+    /// Output features.
+    pub rows: usize,
+    /// Input features.
+    pub columns: usize,
+    /// Inputs that share a scale; 0 = the whole row. NF4: elements of a block.
+    pub group: usize,
+    /// u8.
+    pub codes: Handle,
+    /// f32 `[rows, groups]` or `[blocks]`; u8 `[blocks]` when nested.
+    pub scales: Handle,
+    /// f32 `[rows, groups]`, integer formats.
+    pub zero_points: Option<Handle>,
+    /// f32, one for each 256 scales, NF4 with double quantization.
+    pub nested_scales: Option<Handle>,
+    /// What was taken off the scales before they were quantized.
+    pub nested_offset: f64,
+}
+
+impl PackedWeight {
+    /// Runs `f` on the weight's slices once their lengths are checked.
+    fn with<R>(&self, e: &Engine, op: &'static str, f: impl FnOnce(&PackedRef<'_>) -> Result<R>) -> Result<R> {
+        let of = |name, handle: Option<Handle>| handle.map(|handle| e.tensor(op, name, handle)).transpose();
+        let (codes, scales) = (e.tensor(op, "codes", self.codes)?, e.tensor(op, "scales", self.scales)?);
+        let (zeros, nested) = (of("zeroPoints", self.zero_points)?, of("nestedScales", self.nested_scales)?);
+        let zeros = zeros.as_ref().map(|t| t.read::<f32>(op, "zeroPoints")).transpose()?;
+        let nested = nested.as_ref().map(|t| t.read::<f32>(op, "nestedScales")).transpose()?;
+        let codes = codes.read::<u8>(op, "codes")?;
+        let offset = self.nested_offset as f32;
+        let run = |scales| {
+            let weight = PackedRef {
+                format: self.format,
+                rows: self.rows,
+                columns: self.columns,
+                group: self.group,
+                codes: &codes,
+                scales,
+                zero_points: zeros.as_deref().unwrap_or(&[]),
+            };
+            weight.check(op)?;
+            f(&weight)
+        };
+        match &nested {
+            Some(nested) => {
+                run(Scales::Nested { codes: &scales.read::<u8>(op, "scales")?, scales: nested, offset })
+            }
+            None => run(Scales::Plain(&scales.read::<f32>(op, "scales")?)),
+        }
+    }
+
+    fn expect_integer(&self, op: &'static str) -> Result<()> {
+        if self.format.is_integer() {
+            return Ok(());
+        }
+        Err(Error::Unsupported {
+            op,
+            what: format!("the scales of {} have no gradient here", self.format.name()),
+            advice: "Take int2, int3, int4 or int8".into(),
+        })
+    }
+}
+
+/// `x[.., in]` · `w[out, in]` packed → `[.., out] = x·wᵀ`
+pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight) -> Result<Handle> {
+    const OP: &str = "packedLinearForward";
+    let x = e.tensor(OP, "x", x)?;
+    let tokens = tokens(OP, "x", &x, w.columns)?;
+    w.with(e, OP, |w| {
+        let mut y = e.output(OP, &shape::with_last(&x.shape, w.rows))?;
+        gemm::packed_forward(tokens, &x.read(OP, "x")?, w, y.f32(), &e.cancel(OP))?;
+        y.keep(e)
+    })
+}
+
+/// `dy[.., out]` · `w[out, in]` packed → `[.., in] = dy·w`
+pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight) -> Result<Handle> {
+    const OP: &str = "packedLinearBackwardInput";
+    let dy = e.tensor(OP, "dy", dy)?;
+    let tokens = tokens(OP, "dy", &dy, w.rows)?;
+    w.with(e, OP, |w| {
+        let mut dx = e.gradient(OP, &shape::with_last(&dy.shape, w.columns))?;
+        gemm::packed_backward_input(tokens, &dy.read(OP, "dy")?, w, dx.f32(), &e.cancel(OP))?;
+        dx.keep(e)
+    })
+}
+
+/// `dy[.., out]`, `x[.., in]` → `[rows, groups]`: `Σ_t dy·Σ_{k in the group} x·(q − zeroPoint)`; integer formats
+pub fn packed_linear_backward_scales(e: &Engine, dy: Handle, x: Handle, w: &PackedWeight) -> Result<Handle> {
+    const OP: &str = "packedLinearBackwardScales";
+    let (dy, x) = (e.tensor(OP, "dy", dy)?, e.tensor(OP, "x", x)?);
+    w.expect_integer(OP)?;
+    let tokens = tokens(OP, "x", &x, w.columns)?;
+    if self::tokens(OP, "dy", &dy, w.rows)? != tokens {
+        return Err(Error::shape(OP, "dy", &dy.shape, format!("{tokens} rows, as x")));
+    }
+    w.with(e, OP, |w| {
+        let mut ds = e.gradient(OP, &[w.rows, w.groups()])?;
+        let (dy, x) = (dy.read::<f32>(OP, "dy")?, x.read::<f32>(OP, "x")?);
+        gemm::packed_backward_scales(tokens, &dy, &x, w, ds.f32(), &e.cancel(OP))?;
+        ds.keep(e)
+    })
+}
+
+/// Per channel: `dy[.., out]`, `y[.., out]` (no bias in it), `scales[out, 1]` → `Σ_t dy·y / scale`, shaped as `scales`
+pub fn packed_linear_backward_scales_from_output(
+    e: &Engine,
+    dy: Handle,
+    y: Handle,
+    scales: Handle,
+) -> Result<Handle> {
+    const OP: &str = "packedLinearBackwardScalesFromOutput";
+    let (dy, y) = (e.tensor(OP, "dy", dy)?, e.tensor(OP, "y", y)?);
+    let scales = e.tensor(OP, "scales", scales)?;
+    let n = scales.elements();
+    tokens(OP, "dy", &dy, n)?;
+    y.expect(OP, "y", DType::F32)?;
+    y.expect_shape(OP, "y", &dy.shape)?;
+    let mut ds = e.gradient(OP, &scales.shape)?;
+    let (dy, y) = (dy.read::<f32>(OP, "dy")?, y.read::<f32>(OP, "y")?);
+    let scales = scales.read::<f32>(OP, "scales")?;
+    if let Some(at) = scales.iter().position(|&scale| scale == 0.0) {
+        let what = format!("scale {at} is 0, and the gradient divides by it");
+        return Err(Error::Numerics { op: OP, what, advice: "Use packedLinearBackwardScales".into() });
+    }
+    e.cancel(OP).check()?;
+    gemm::packed_backward_scales_from_output(&dy, &y, &scales, ds.f32());
+    ds.keep(e)
+}
+
+/// The weight as f32 `[rows, columns]`, charged as workspace.
+pub fn dequantize(e: &Engine, w: &PackedWeight) -> Result<Handle> {
+    const OP: &str = "dequantize";
+    w.with(e, OP, |w| {
+        let mut out = e.workspace_of(OP, &[w.rows, w.columns])?;
+        e.cancel(OP).check()?;
+        pool::run(|| format::dequantize(w, out.f32()));
+        out.keep(e)
+    })
+}
+
+/// Codes, scales and zero points of [`quantize_integer`].
+#[derive(Debug, Clone, Copy)]
+pub struct IntegerCodes {
+    /// u8 `[rows, bytes of a row]`.
+    pub codes: Handle,
+    /// f32 `[rows, groups]`.
+    pub scales: Handle,
+    /// f32 `[rows, groups]`.
+    pub zero_points: Handle,
+}
+
+/// `w[rows, columns]` → codes of the nearest levels (ties to even), a scale and a zero point for each group.
+pub fn quantize_integer(e: &Engine, w: Handle, bits: usize, group: usize, symmetric: bool) -> Result<IntegerCodes> {
+    const OP: &str = "quantizeInteger";
+    let w = e.tensor(OP, "w", w)?;
+    let [rows, columns] = w.dims(OP, "w", ["rows", "columns"])?;
+    let w = w.read::<f32>(OP, "w")?;
+    e.cancel(OP).check()?;
+    let grid = format::quantize_integer(OP, &w, [rows, columns], bits, group, symmetric)?;
+    let groups = format::int::groups(columns, group);
+    let codes = e.store(OP, &[rows, format::int::row_bytes(columns, bits)], Category::Weights, &grid.codes)?;
+    let scales = e.store(OP, &[rows, groups], Category::Scales, &grid.scales)?;
+    let zero_points = e.store(OP, &[rows, groups], Category::Scales, &grid.zero_points)?;
+    Ok(IntegerCodes { codes: codes.keep(e)?, scales: scales.keep(e)?, zero_points: zero_points.keep(e)? })
+}
+
+/// `q[rows, columns]` u8 → packed codes `[rows, bytes of a row]`
+pub fn pack_integers(e: &Engine, q: Handle, bits: usize) -> Result<Handle> {
+    const OP: &str = "packIntegers";
+    let q = e.tensor(OP, "q", q)?;
+    let [rows, columns] = q.dims(OP, "q", ["rows", "columns"])?;
+    let codes = format::pack_integers(OP, &q.read::<u8>(OP, "q")?, [rows, columns], bits)?;
+    e.store(OP, &[rows, format::int::row_bytes(columns, bits)], Category::Weights, &codes)?.keep(e)
+}
+
+/// Packed codes → `[rows, columns]` u8
+pub fn unpack_integers(e: &Engine, codes: Handle, rows: usize, columns: usize, bits: usize) -> Result<Handle> {
+    const OP: &str = "unpackIntegers";
+    let codes = e.tensor(OP, "codes", codes)?;
+    shape::elements(OP, &[rows, columns])?;
+    let q = format::unpack_integers(OP, &codes.read::<u8>(OP, "codes")?, [rows, columns], bits)?;
+    e.store(OP, &[rows, columns], Category::Workspace, &q)?.keep(e)
+}
+
+/// `w` → NF4 codes u8 `[bytes]` and f32 `[blocks]`, over the flattened tensor
+pub fn quantize_nf4(e: &Engine, w: Handle, block: usize) -> Result<(Handle, Handle)> {
+    const OP: &str = "quantizeNf4";
+    let w = e.tensor(OP, "w", w)?;
+    let w = w.read::<f32>(OP, "w")?;
+    e.cancel(OP).check()?;
+    let (codes, scales) = format::quantize_nf4(OP, &w, block)?;
+    let codes = e.store(OP, &[codes.len()], Category::Weights, &codes)?;
+    let scales = e.store(OP, &[scales.len()], Category::Scales, &scales)?;
+    Ok((codes.keep(e)?, scales.keep(e)?))
+}
+
+/// `scales[n]` → codes u8 `[n]`, f32 `[⌈n / 256⌉]`, and the mean that was taken off
+pub fn quantize_scales_nested(e: &Engine, scales: Handle) -> Result<(Handle, Handle, f64)> {
+    const OP: &str = "quantizeScalesNested";
+    let scales = e.tensor(OP, "scales", scales)?;
+    let nested = format::quantize_scales_nested(&scales.read::<f32>(OP, "scales")?);
+    let codes = e.store(OP, &[nested.codes.len()], Category::Scales, &nested.codes)?;
+    let inner = e.store(OP, &[nested.scales.len()], Category::Scales, &nested.scales)?;
+    Ok((codes.keep(e)?, inner.keep(e)?, f64::from(nested.offset)))
+}
+
+fn tokens(op: &'static str, name: &'static str, t: &Tensor, width: usize) -> Result<usize> {
+    t.expect(op, name, DType::F32)?;
+    let (rows, columns) = t.rows();
+    if t.shape.is_empty() || columns != width {
+        return Err(Error::shape(op, name, &t.shape, format!("[.., {width}]")));
+    }
+    Ok(rows)
+}
+
+impl Engine {
+    /// A float tensor charged as workspace of `op`, to be written whole.
+    fn workspace_of(&self, op: &'static str, shape: &[usize]) -> Result<Fresh> {
+        self.allocate(op, shape, DType::F32, (Category::Workspace, op), crate::cpu::buffer::Fill::Any)
+    }
+}
