@@ -1,0 +1,94 @@
+import { StringDecoder } from "node:string_decoder";
+import { MessageChannel, Worker } from "node:worker_threads";
+import type { StreamName } from "../jupyter/protocol.js";
+import { Cells } from "./cells.js";
+import { Comms } from "./comms.js";
+import { errorContent, installStackTraces } from "./errors.js";
+import { Globals } from "./globals.js";
+import { LibraryWatch } from "./library.js";
+import type { Envelope, FromMain, ToMain } from "./messages.js";
+import { Modules } from "./modules.js";
+import { OutputRing } from "./ring.js";
+import type { SupervisorData } from "./supervisor.js";
+
+/** At exit, how long output may take to reach the supervisor. */
+const LAST_WORDS_MS = 2000;
+
+const ring = new OutputRing();
+const { port1: port, port2 } = new MessageChannel();
+
+const post = (value: FromMain, buffers: readonly Uint8Array[] = []): void => {
+  const envelope: Envelope<FromMain> = { value, buffers, outputBefore: ring.written };
+  port.postMessage(envelope);
+};
+const wake = (urgent: boolean): void => {
+  const envelope: Envelope<FromMain> = { value: { kind: "drain", urgent }, buffers: [] };
+  port.postMessage(envelope);
+};
+
+const library = new LibraryWatch(post);
+const cells = new Cells(new Modules((specifier) => library.imported(specifier)), post);
+const comms = new Comms(post);
+const globals = new Globals(cells, post, comms);
+
+function captureOutput(): void {
+  for (const name of ["stdout", "stderr"] as const) {
+    const decoder = new StringDecoder("utf8");
+    const write = (chunk: string | Uint8Array, encoding?: unknown, done?: unknown): boolean => {
+      const text = typeof chunk === "string" ? chunk : decoder.write(Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      print(name, text);
+      const callback = typeof encoding === "function" ? encoding : done;
+      if (typeof callback === "function") queueMicrotask(callback as () => void);
+      return true;
+    };
+    process[name].write = write as typeof process.stdout.write;
+  }
+}
+
+function print(name: StreamName, text: string): void {
+  ring.write(cells.current?.cell.run ?? 0, name, text, wake);
+}
+
+function startSupervisor(): void {
+  const data: SupervisorData = { ring: ring.memory, nonce: process.env["NIBBLE_LAB_NONCE"] ?? "", port: port2 };
+  const worker = new Worker(new URL("./supervisor.js", import.meta.url), { workerData: data, transferList: [port2] });
+  worker.on("error", (error) => {
+    throw error;
+  });
+  worker.unref();
+}
+
+function receive({ value, buffers }: Envelope<ToMain>): void {
+  switch (value.kind) {
+    case "run":
+      return cells.start(value.cell);
+    case "interrupt":
+      post({ kind: "interrupt-seen" });
+      return cells.interrupt();
+    case "input":
+      return globals.answer(value.id, value.value);
+    case "comm_open":
+    case "comm_msg":
+    case "comm_close":
+      return comms.receive(value, buffers);
+  }
+}
+
+function reportLate(error: unknown): void {
+  print("stderr", `${errorContent(error).traceback.join("\n")}\n`);
+}
+
+installStackTraces();
+captureOutput();
+globals.install();
+library.screen = globals;
+process.on("SIGINT", () => undefined); // the message that comes with it does the work
+process.on("uncaughtException", reportLate);
+process.on("unhandledRejection", reportLate);
+process.on("exit", () => {
+  wake(true);
+  ring.waitUntilRead(LAST_WORDS_MS);
+});
+port.on("message", receive);
+startSupervisor();
+post({ kind: "ready" });

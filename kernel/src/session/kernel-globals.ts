@@ -1,0 +1,42 @@
+/** What every cell has without an import, as TypeScript sees it. */
+export const KERNEL_GLOBALS_TYPES = `
+interface NibbleDisplayHandle { readonly id: string; update(value: unknown): void }
+interface NibbleComm {
+  readonly id: string;
+  readonly target: string;
+  onMessage: ((data: Record<string, unknown>, buffers: readonly Uint8Array[]) => void) | null;
+  onClose: ((data: Record<string, unknown>) => void) | null;
+  send(data: Record<string, unknown>, buffers?: readonly Uint8Array[]): void;
+  close(data?: Record<string, unknown>): void;
+}
+/** Shows a value below the cell; the result can change it later. */
+declare function display(value: unknown, options?: { id?: string }): NibbleDisplayHandle;
+/** HTML that the cell shows. */
+declare function html(text: string | TemplateStringsArray, ...values: unknown[]): object;
+/** Markdown that the cell shows. */
+declare function md(text: string | TemplateStringsArray, ...values: unknown[]): object;
+/** An SVG picture that the cell shows. */
+declare function svg(text: string | TemplateStringsArray, ...values: unknown[]): object;
+/** A picture from a file, or from the bytes of a PNG, JPEG or GIF. */
+declare function image(source: string | Uint8Array): object;
+/** Records as a table, one a row. */
+declare function table(rows: readonly unknown[]): object;
+/** Takes away what the cell has shown; with \`wait\`, when something new comes. */
+declare function clearOutput(options?: { wait?: boolean }): void;
+/** Asks the reader for a line of text. */
+declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
+/** A bar that follows an iteration: \`for (const x of progress(xs))\`. */
+declare function progress<T>(values: Iterable<T>, label?: string): Iterable<T>;
+declare const kernel: {
+  /** Aborts when the running cell is interrupted. */
+  readonly signal: AbortSignal;
+  /** Lines between cells and the front end. */
+  readonly comms: {
+    register(target: string, handler: (comm: NibbleComm, data: Record<string, unknown>, buffers: readonly Uint8Array[]) => void): void;
+    unregister(target: string): void;
+    connect(target: string, data?: Record<string, unknown>, buffers?: readonly Uint8Array[]): NibbleComm;
+  };
+};
+`;
+
+export const KERNEL_GLOBALS: readonly string[] = [...KERNEL_GLOBALS_TYPES.matchAll(/^declare (?:function|const) (\w+)/gm)].map((match) => match[1]!);
