@@ -3,14 +3,13 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { createWorld, data, DOCUMENT_SEPARATOR, pocketText } from "nibble-lab/data";
 import { learnBytePairs, tokenizerJson } from "./byte-pairs.js";
-import { MODEL_FOLDER } from "./folder.js";
+import { CONTEXT, MODEL_FOLDER } from "./model.js";
 
 const VOCABULARY = 2048;
 const DOCUMENTS = 20_000;
 /** Worlds that the model never meets: their names fill the vocabulary with parts of names, so that new names stay short. */
 const OTHER_WORLDS = [2, 3, 4];
 const DOCUMENTS_OF_OTHERS = 3000;
-const CONTEXT = 512;
 
 const specialTokens = [DOCUMENT_SEPARATOR];
 const pairs = learnBytePairs(trainingText(), { vocabulary: VOCABULARY, specialTokens });

@@ -3,14 +3,18 @@ import { createWorld, pocketText, SPLITS, type DocumentKind, type PocketDocument
 import { sentences, statementReader } from "./reading.js";
 
 const worlds = [createWorld(1), createWorld(5)];
-const cases = worlds.flatMap((world) => SPLITS.map((split) => ({ world, split, seed: world.seed })));
+const cases = worlds.flatMap((world) =>
+  SPLITS.map(
+    (split) => ({ world, split, seed: world.seed, wording: split === "train" ? "trained" : "unseen" }) as const,
+  ),
+);
 
 function ofKinds(documents: readonly PocketDocument[], ...kinds: DocumentKind[]): PocketDocument[] {
   return documents.filter((document) => kinds.includes(document.kind));
 }
 
-describe.for(cases)("text of world $seed, $split", ({ world, split }) => {
-  const { documents } = pocketText(world, split, { documents: 600, seed: 3 });
+describe.for(cases)("text of world $seed, $split, $wording wording", ({ world, split, wording }) => {
+  const { documents } = pocketText(world, split, { documents: 600, seed: 3, wording });
   const read = statementReader(world);
 
   it("states nothing but what holds", () => {

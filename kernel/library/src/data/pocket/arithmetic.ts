@@ -35,8 +35,7 @@ export function writeArithmetic(context: Context): Draft {
     him: feminine ? "her" : "him",
     things: random.pick(THINGS),
   };
-  const openings = context.split === "train" ? OPENINGS.train : [...OPENINGS.train, ...OPENINGS[context.split]];
-  const told = [render(random.pick(openings), { ...slots, n: String(start) })];
+  const told = [render(random.pick(OPENINGS[context.wording]), { ...slots, n: String(start) })];
   const worked: string[] = [];
   let count = start;
   for (const { step, by } of steps) {

@@ -1,4 +1,5 @@
-import { checkNames, checkOptions, integer } from "../../options.js";
+import { OptionError } from "../../errors.js";
+import { checkNames, checkOptions, choice, integer } from "../../options.js";
 import { TextDataset } from "../text.js";
 import { writeArithmetic } from "./arithmetic.js";
 import type { Context, Draft } from "./document.js";
@@ -38,10 +39,10 @@ export function splitOf(text: string): Split {
 }
 
 /** Document number `index` of a split: independent of all others, the same bytes for the same arguments. */
-export function writeDocument(world: World, split: Split, seed: number, index: number): PocketDocument {
-  const random = new Choices("pocket document", world.seed, split, seed, index);
+export function writeDocument(world: World, split: Split, wording: Split, seed: number, index: number): PocketDocument {
+  const random = new Choices("pocket document", world.seed, split, wording, seed, index);
   const kind = random.weighted(SHARES);
-  const context: Context = { world, random, split };
+  const context: Context = { world, random, split, wording };
   for (;;) {
     const draft = documentKinds[kind].write(context);
     if (splitOf(draft.text) === split) return { kind, ...draft };
@@ -53,6 +54,8 @@ export interface PocketTextOptions {
   readonly documents?: number;
   /** Stop after the document that reaches this many characters. */
   readonly characters?: number;
+  /** "trained" (default): the phrasings of training; "unseen": only such that training never uses, in "validation" and "test". */
+  readonly wording?: "trained" | "unseen";
   /** Another seed gives other documents about the same world. */
   readonly seed?: number;
 }
@@ -62,7 +65,7 @@ const DEFAULT_DOCUMENTS: Readonly<Record<Split, number>> = { train: 2000, valida
 /**
  * English about the pocket world: facts, descriptions, denials, questions, verdicts, stories and arithmetic.
  *
- * No text occurs in two splits. "validation" and "test" also use phrasings, a plot and (in "test") sums that "train" never does.
+ * No text occurs in two splits. "test" uses sums that "train" never does; with unseen wording, all phrasings and plots are new as well.
  * Documents are written one by one while they are read: any number fits.
  *
  * @param split "train" | "validation" | "test"
@@ -73,15 +76,24 @@ const DEFAULT_DOCUMENTS: Readonly<Record<Split, number>> = { train: 2000, valida
  */
 export function pocketText(world: World, split: Split, options: PocketTextOptions = {}): TextDataset<PocketDocument> {
   checkNames("data.pocket.text", "split", [split], SPLITS);
-  const { documents, characters, seed } = checkOptions("data.pocket.text", options, {
+  const { documents, characters, wording, seed } = checkOptions("data.pocket.text", options, {
     documents: integer({ from: 1 }),
     characters: integer({ from: 1 }),
+    wording: choice(["trained", "unseen"], { fallback: "trained" }),
     seed: integer({ from: 0, fallback: 0 }),
   });
+  if (wording === "unseen" && split === "train") {
+    const allowed = SPLITS.filter((name) => name !== "train").map((name) => JSON.stringify(name));
+    throw new OptionError(
+      "data.pocket.text",
+      `wording is "unseen" in split "train". Allowed: in ${allowed.join(", ")}.`,
+    );
+  }
   const limit = documents ?? (characters === undefined ? DEFAULT_DOCUMENTS[split] : Infinity);
-  return new TextDataset(`pocket ${split}, seed ${seed}`, function* () {
+  const name = `pocket ${split}${wording === "unseen" ? ", unseen wording" : ""}, seed ${seed}`;
+  return new TextDataset(name, function* () {
     for (let index = 0, length = 0; index < limit && length < (characters ?? Infinity); index++) {
-      const document = writeDocument(world, split, seed, index);
+      const document = writeDocument(world, split, wording === "unseen" ? split : "train", seed, index);
       length += document.text.length;
       yield document;
     }

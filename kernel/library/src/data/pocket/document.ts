@@ -1,12 +1,15 @@
 import type { Choices } from "./random.js";
-import { allowed, fill, relations, type Phrasings, type RelationName, type Split } from "./relations.js";
+import { fill, relations, type Phrasings, type RelationName, type Split } from "./relations.js";
 import type { Claim, Fact, World } from "./world.js";
 
-/** What every writer works with: the world it writes about, its own random numbers, and the split it writes for. */
+/** What every writer works with. */
 export interface Context {
   readonly world: World;
   readonly random: Choices;
+  /** Whose sums it may use. */
   readonly split: Split;
+  /** Whose phrasings, openings and plots it uses. */
+  readonly wording: Split;
 }
 
 /** A text, with what it says about the world. */
@@ -19,7 +22,7 @@ export interface Draft {
 }
 
 export function phrase(context: Context, phrasings: Phrasings): string {
-  return context.random.pick(allowed(phrasings, context.split));
+  return context.random.pick(phrasings[context.wording]);
 }
 
 /** One sentence that says `claim`. */

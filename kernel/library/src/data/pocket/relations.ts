@@ -3,7 +3,7 @@ import type { EntityKind } from "./names.js";
 export const SPLITS = ["train", "validation", "test"] as const;
 export type Split = (typeof SPLITS)[number];
 
-/** Phrasings by split: those of `train` occur everywhere, the other two only in their own split. */
+/** Phrasings by split: those of `train` are the usual ones, the other two occur only in their own split, where they are asked for. */
 export interface Phrasings {
   readonly train: readonly string[];
   readonly validation: readonly string[];
@@ -397,11 +397,6 @@ export const relations = {
 
 export type RelationName = keyof typeof relations;
 export const RELATION_NAMES = Object.keys(relations) as readonly RelationName[];
-
-/** The phrasings that a split may use: those of training, and its own. */
-export function allowed(phrasings: Phrasings, split: Split): readonly string[] {
-  return split === "train" ? phrasings.train : [...phrasings.train, ...phrasings[split]];
-}
 
 /** A phrasing with its subject and value filled in. */
 export function fill(phrasing: string, subject: string, value: string): string {

@@ -92,9 +92,8 @@ const HELD_OUT_PLOTS: Readonly<Record<Exclude<Split, "train">, Plot>> = {
 
 /** A story of five or six sentences in which the same few names come back. */
 export function writeStory(context: Context): Draft {
-  const { random, split } = context;
-  const heldOut = split !== "train" && random.chance(0.25);
-  const plot = heldOut ? HELD_OUT_PLOTS[split] : random.pick(TRAIN_PLOTS);
+  const { random, wording } = context;
+  const plot = wording === "train" ? random.pick(TRAIN_PLOTS) : HELD_OUT_PLOTS[wording];
   const cast = castStory(context);
   const claims = new Map<string, Claim>();
   const sentences = plot.map((beat) =>

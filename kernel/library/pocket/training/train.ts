@@ -1,0 +1,98 @@
+/**
+ * Trains the pocket model with the library's own public API and writes it into a folder:
+ *
+ *     node kernel/library/pocket/training/lib/train.js --out FOLDER [--steps N] [--decay-steps N] [--batch N] [--learning-rate X] [--seed N]
+ *
+ * The learning rate stays constant for `--steps`, then falls to zero over `--decay-steps`. The same arguments give the same
+ * weights. A checkpoint is written every hundred steps into FOLDER/checkpoint; `--from FOLDER/checkpoint --done N` goes on from it
+ * (the optimizer's moments begin anew). Writes loss.csv, and run.json with the numbers of the run.
+ */
+import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { createModel, engineInfo, loadModel, loadTokenizer, saveModel, train, tune } from "nibble-lab";
+import { data } from "nibble-lab/data";
+import { ARCHITECTURE, CONTEXT, MODEL_FOLDER } from "./model.js";
+
+const { values } = parseArgs({
+  options: {
+    out: { type: "string" },
+    steps: { type: "string", default: "1000" },
+    "decay-steps": { type: "string", default: "300" },
+    batch: { type: "string", default: "8" },
+    "learning-rate": { type: "string", default: "3e-3" },
+    seed: { type: "string", default: "1" },
+    from: { type: "string" },
+    done: { type: "string", default: "0" },
+  },
+});
+if (values.out === undefined) throw new Error("Give --out FOLDER: where the model and the numbers of the run go.");
+const out = values.out;
+const batch = Number(values.batch);
+const learningRate = Number(values["learning-rate"]);
+const seed = Number(values.seed);
+const done = Number(values.done);
+
+const CHECKPOINT_EVERY = 100;
+const REPORT_EVERY = 25;
+/** Documents are never fewer tokens than this on average, so that each phase has text enough for its rows. */
+const TOKENS_PER_DOCUMENT = 40;
+
+const phases = [
+  { name: "constant", schedule: "constant", steps: Number(values.steps), warmup: 50 },
+  { name: "decay", schedule: "linear", steps: Number(values["decay-steps"]), warmup: 0 },
+] as const;
+
+mkdirSync(out, { recursive: true });
+const log = join(out, "loss.csv");
+writeFileSync(log, "step,loss,learning_rate,gradient_norm,tokens_per_second\n");
+const model = tune(await begin(), { method: "full" });
+const started = performance.now();
+let step = done;
+for (const [index, phase] of phases.entries()) await runPhase(phase, index);
+await saveModel(model, join(out, "model"));
+writeFileSync(join(out, "run.json"), `${JSON.stringify(summary(), null, 2)}\n`);
+
+async function begin() {
+  if (values.from !== undefined) return loadModel(values.from);
+  const tokenizer = await loadTokenizer(MODEL_FOLDER);
+  return createModel(ARCHITECTURE, { seed, name: "pocket", tokenizer });
+}
+
+/** Each phase reads other documents: what a finished part of it has read is not read again. */
+async function runPhase(phase: (typeof phases)[number], index: number): Promise<void> {
+  const before = phases.slice(0, index).reduce((sum, { steps }) => sum + steps, 0);
+  const steps = phase.steps - Math.max(0, done - before);
+  if (steps <= 0) return;
+  const documents = Math.ceil((steps * batch * CONTEXT) / TOKENS_PER_DOCUMENT);
+  const text = data.pocket.text("train", { documents, seed: 1000 * seed + step });
+  const { schedule, warmup } = phase;
+  const options = { data: text, steps, batchSize: batch, length: CONTEXT, learningRate, schedule, warmup, beta2: 0.99, seed };
+  for await (const { loss, learningRate: rate, gradientNorm, tokensPerSecond } of train(model, options)) {
+    step++;
+    appendFileSync(log, `${[step, loss, rate, gradientNorm, tokensPerSecond].join()}\n`);
+    if (step % REPORT_EVERY === 0) {
+      const seconds = (performance.now() - started) / 1000;
+      console.log(`${phase.name} ${step}: loss ${loss.toFixed(3)}, ${Math.round(tokensPerSecond)} tokens/s, ${Math.round(seconds)} s`);
+    }
+    if (step % CHECKPOINT_EVERY === 0) await saveModel(model, join(out, "checkpoint"));
+  }
+}
+
+function summary() {
+  const { processor, isa, threads } = engineInfo();
+  return {
+    seed,
+    steps: step,
+    phases: phases.map(({ name, steps }) => ({ name, steps })),
+    resumedAt: done,
+    batch,
+    length: CONTEXT,
+    learningRate,
+    tokens: step * batch * CONTEXT,
+    minutes: (performance.now() - started) / 60_000,
+    processor,
+    isa,
+    threads,
+  };
+}
