@@ -6,6 +6,7 @@ const checks = [
   ["node", ["node_modules/prettier/bin/prettier.cjs", "--check", "--log-level", "warn", "."]],
   ["node", ["node_modules/typescript/bin/tsc", "-b"]],
   ["node", ["node_modules/typescript/bin/tsc", "-p", "test/tsconfig.json", "--noEmit"]],
+  ["node", ["node_modules/typescript/bin/tsc", "-p", "test/lab/tsconfig.json", "--noEmit"]],
   [
     "node",
     ["node_modules/eslint/bin/eslint.js", "--max-warnings", "0", "native/lib", "kernel", "lab-extension/src", "test"],

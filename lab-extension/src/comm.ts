@@ -11,6 +11,9 @@ const OPEN: Open = { schemas: [SCHEMA], topics: ["memory", "pca"] };
 /** A kernel that has handled our `comm_open` and stayed silent this long does not know the target. */
 const ANSWER_MS = 5_000;
 
+/** How long to wait before asking a kernel again that is busy starting over. */
+const AGAIN_MS = 1_000;
+
 /**
  * One kernel's comm: opens it from this side, decodes what arrives, and opens it again after a restart or a lost
  * connection.
@@ -72,12 +75,12 @@ export class KernelLink implements IDisposable {
     const handled = comm.open(OPEN as unknown as JSONObject).done;
     await handled.catch(() => undefined);
     if (!this.isStale(attempt) && this._state.kind === "connecting") {
-      this._patience = window.setTimeout(() => this.onClose(attempt, info.implementation), ANSWER_MS);
+      this._patience = setTimeout(() => this.onClose(attempt, info.implementation), ANSWER_MS);
     }
   }
 
   private close(): void {
-    window.clearTimeout(this._patience);
+    clearTimeout(this._patience);
     const comm = this._comm;
     this._comm = null;
     if (comm && !comm.isDisposed && !this.kernel.isDisposed && this.kernel.connectionStatus === "connected") {
@@ -100,7 +103,8 @@ export class KernelLink implements IDisposable {
   }
 
   private greet(hello: Message & { kind: "hello" }): void {
-    window.clearTimeout(this._patience);
+    clearTimeout(this._patience);
+    this._isOurs = true;
     if (OPEN.schemas.includes(hello.schema)) {
       this.setState({ kind: "connected", hello });
     } else {
@@ -115,12 +119,12 @@ export class KernelLink implements IDisposable {
     if (this.isStale(attempt)) {
       return;
     }
-    if (this._state.kind === "connecting") {
+    if (this._state.kind === "connecting" && !this._isOurs) {
       this.setState({ kind: "foreign", kernel });
-    } else if (this._state.kind === "connected") {
+    } else if (this._state.kind === "connecting" || this._state.kind === "connected") {
+      // The kernel closes comms when it starts a fresh executor.
       this.setState({ kind: "lost", since: Date.now() });
-      // The kernel closes comms when it starts a fresh executor: ask again.
-      void this.open();
+      this._patience = setTimeout(() => !this.isStale(attempt) && void this.open(), AGAIN_MS);
     }
   }
 
@@ -165,6 +169,7 @@ export class KernelLink implements IDisposable {
   private _attempt = 0;
   private _comm: Kernel.IComm | null = null;
   private _isDisposed = false;
+  private _isOurs = false;
   private _patience = 0;
   private _received = new Signal<this, Omit<IReceived, "source">>(this);
   private _reopen = false;

@@ -41,9 +41,17 @@ export class MemoryPanel extends Widget {
       () => this.toggleTable(),
       false,
     );
-    this._head.append(this._source, this._pickers, this._tableButton, this._pauseButton);
+    this._head.append(this._pickers, this._tableButton, this._pauseButton);
     this._chart = new MemoryChart(trans, () => this.showDetails());
-    this.node.append(this._head, this._notice, this._numbers, this._chart.node, this._readout, this._details);
+    this.node.append(
+      this._source,
+      this._head,
+      this._notice,
+      this._numbers,
+      this._chart.node,
+      this._readout,
+      this._details,
+    );
     this._readout.setAttribute("aria-live", "polite");
     this.buildPickers();
     options.model.changed.connect(this.onChanged, this);
@@ -269,7 +277,8 @@ export class MemoryPanel extends Widget {
     const head = [trans.__("Time"), trans.__("Cell"), trans.__("live"), ...CATEGORIES.map((name) => this._names[name])];
     const numeric = head.map((_, column) => column).slice(2);
     const caption = trans.__("The last %1 samples, newest first", rows.length);
-    return element("div", { class: "nl-Scroll", tabindex: 0 }, table(caption, head, rows, numeric));
+    this._timeScroll.replaceChildren(table(caption, head, rows, numeric));
+    return this._timeScroll;
   }
 
   private _asTable = false;
@@ -277,19 +286,21 @@ export class MemoryPanel extends Widget {
   private _details = element("div", { class: "nl-Details" });
   private _device = "";
   private _devicesInHead = "";
-  private _head = element("div", { class: "nl-Head nl-mod-nowrap" });
+  private _head = element("div", { class: "nl-Head" });
   private _names: Readonly<Record<Category, string>>;
   private _notice = element("div");
   private _numbers = element("div", { class: "nl-Numbers" });
   private _pauseButton: HTMLButtonElement;
   private _paused = false;
-  private _pickers = element("div", { class: "nl-Head" });
+  private _pickers = element("div", { class: "nl-Head nl-mod-grow" });
   private _readout = element("div", { class: "nl-Readout" });
   private _seconds = 120;
   private _source = element("span", { class: "nl-Source" });
   private _stopTheme: () => void;
   private _tableButton: HTMLButtonElement;
   private _textTimer = 0;
+  /** Kept, so that a new table does not scroll back to its beginning. */
+  private _timeScroll = element("div", { class: "nl-Scroll", tabindex: 0 });
   private _units: ByteUnits = "decimal";
 }
 

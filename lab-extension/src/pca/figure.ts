@@ -22,8 +22,7 @@ export function pcaFigure(view: PcaView): Figure {
   const { comparison, layer, axes, theme } = view;
   const { meta } = comparison;
   const explained = meta.explained[layer] ?? [];
-  const label = (component: number): string =>
-    `PC${component + 1} (${formatPercent(explained[component] ?? 0)} of variance)`;
+  const label = (component: number): string => `PC${component + 1} (${formatPercent(explained[component] ?? 0)})`;
   const axis = {
     gridcolor: theme.grid,
     zerolinecolor: theme.grid,

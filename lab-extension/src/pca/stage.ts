@@ -103,8 +103,10 @@ export class PcaStage {
     this._tip.hidden = !anchor;
     if (anchor && current && highlight !== null) {
       this.fillTip(highlight);
-      const isRight = anchor.left > this.node.clientWidth - 280;
-      this._tip.style.transform = `translate(${anchor.left + (isRight ? -14 : 14)}px, ${anchor.top + 10}px)${isRight ? " translateX(-100%)" : ""}`;
+      const left = Math.max(0, Math.min(anchor.left + 14, this.node.clientWidth - this._tip.offsetWidth - 4));
+      const isBelow = anchor.top + 14 + this._tip.offsetHeight < this.node.clientHeight;
+      const top = isBelow ? anchor.top + 14 : anchor.top - 14 - this._tip.offsetHeight;
+      this._tip.style.transform = `translate(${left}px, ${top}px)`;
     }
   }
 

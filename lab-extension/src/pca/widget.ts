@@ -160,10 +160,7 @@ export class PcaPanel extends Widget {
   private showLayerNumber({ meta }: Comparison): void {
     const { layer } = this.options.model;
     this._slider.value = String(layer);
-    this._layerNumber.replaceChildren(
-      element("b", {}, this.options.trans.__("%1 of %2", layer + 1, meta.layers.length)),
-      element("code", {}, meta.layers[layer] ?? ""),
-    );
+    this._layerNumber.textContent = this.options.trans.__("%1 of %2", layer + 1, meta.layers.length);
   }
 
   private comparisonPicker(current: Comparison): HTMLElement[] {
@@ -221,7 +218,12 @@ export class PcaPanel extends Widget {
       return made;
     });
     this._layers.replaceChildren(
-      element("span", { class: "nl-Layers-title" }, trans.__("displacement by layer")),
+      element(
+        "div",
+        { class: "nl-Layers-title" },
+        element("code", {}, meta.layers[model.layer] ?? ""),
+        element("span", {}, trans.__("displacement by layer")),
+      ),
       element("div", { class: "nl-Layers-bars" }, ...bars),
       element("b", {}, formatPercent(meta.displacement[model.layer] ?? 0)),
     );
@@ -266,7 +268,11 @@ export class PcaPanel extends Widget {
         meta.models[0],
       ),
       trans.__("Moved furthest: %1.", furthest),
-      trans.__("Both are drawn in the basis fitted on “%1”, on the same axes; %2.", meta.models[0], points),
+      trans.__(
+        "Both are drawn in the basis fitted on “%1”, on the same axes; a component's percentage is its share of that model's variance. Shown: %2.",
+        meta.models[0],
+        points,
+      ),
     ].join(" ");
   }
 
@@ -325,7 +331,7 @@ export class PcaPanel extends Widget {
   private _asTable = false;
   private _head = element("div", { class: "nl-Head nl-mod-nowrap" });
   private _headFor: Comparison | null = null;
-  private _layerNumber = element("span", { class: "nl-Pca-layer" });
+  private _layerNumber = element("b", { class: "nl-Pca-layer" });
   private _layers = element("div", { class: "nl-Layers" });
   private _legend = element("div", { class: "nl-Legend" });
   private _notice = element("div");
