@@ -38,7 +38,7 @@ describe("a whole model", () => {
       const gradient = tensor.grad!.arraySync();
       const start = Float32Array.from(tensor.arraySync() as Float32Array);
       // Along the gradient itself the loss changes by its squared norm.
-      const norm = Math.sqrt(gradient.reduce((sum, g) => sum + g * g, 0));
+      const norm = Math.hypot(...gradient);
       const at = (step: number) => {
         tensor.write(start.map((value, i) => value + (step * gradient[i]!) / norm));
         return lossOf(model);

@@ -71,7 +71,7 @@ function completeConfig(config: NewModelConfig, tokenizer: Tokenizer | undefined
     attentionBias: false,
     mlpBias: false,
     bosToken: tokenizer?.bosToken ?? null,
-    eosTokens: tokenizer?.eosToken == null ? [] : [tokenizer.eosToken],
+    eosTokens: tokenizer === undefined || tokenizer.eosToken === null ? [] : [tokenizer.eosToken],
   };
   checkNames("createModel", "field of the config", Object.keys(config), Object.keys(defaults));
   const full: ModelConfig = { ...defaults, ...config };

@@ -1,5 +1,5 @@
 import type { AttentionOptions, RopeOptions } from "@nibble-lab/native";
-import { apply, type Gradients, type OpRule } from "./autograd.js";
+import { apply, type OpRule } from "./autograd.js";
 import { native } from "./native.js";
 import { toNative, type PackedMatrix } from "./packed.js";
 import { Tensor } from "./tensor.js";
