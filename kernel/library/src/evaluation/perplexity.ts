@@ -76,16 +76,17 @@ const TOKENS_AT_ONCE = 2048; // windows are stacked up to here: enough rows for 
  * With `bos` each window is BOS and window − 1 tokens, and the text's first token counts too; without it, that one has nothing to be predicted from.
  * Equal to the sliding-window protocol of Hugging Face (stride < window) or to GPTQ's disjoint windows up to each window's first token.
  *
- * @param text a string (tokenized without special tokens), or token ids
+ * @param text a string (tokenized without special tokens), what has one as its `text`, such as a dataset, or token ids
  * @throws {OptionError} · {InterruptedError}
  * @example
  * await perplexity(model, data.pocket.text("test"), { window: 256, stride: 128 });
  */
 export async function perplexity(
   model: LanguageModel,
-  text: string | readonly number[],
+  text: string | { readonly text: string } | readonly number[],
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {
+  const given = typeof text === "string" || !("text" in text) ? text : text.text;
   const checked = checkOptions("perplexity", options, {
     window: integer({ from: 2, to: model.config.maxPositions, fallback: Math.min(512, model.config.maxPositions) }),
     stride: integer({ from: 1 }),
@@ -100,12 +101,12 @@ export async function perplexity(
     throw new OptionError("perplexity", `stride is ${stride}. Allowed: 1 to ${body}, the text tokens of a window.`, {
       option: "stride",
     });
-  const ids = typeof text === "string" ? model.tokenizer.encode(text, { bos: false }) : text;
+  const ids = typeof given === "string" ? model.tokenizer.encode(given, { bos: false }) : given;
   const windows = [...slide(ids, body, stride, bosToken)];
   if (windows.length === 0)
     throw new OptionError("perplexity", `The text has ${ids.length} tokens. Allowed: at least ${bos ? 1 : 2}.`);
   const { nll, tokens } = await measure(model, windows, checked.window, checked.signal);
-  const bytes = typeof text === "string" ? Buffer.byteLength(text) : null;
+  const bytes = typeof given === "string" ? Buffer.byteLength(given) : null;
   const label = model.label === "full precision" ? model.name : `${model.name}, ${model.label}`;
   return new Perplexity(label, nll, tokens, bytes, { window: checked.window, stride, bos });
 }
