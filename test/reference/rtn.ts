@@ -1,4 +1,4 @@
-/** Round to nearest, written from its definition in float64: what `rtn` must agree with. */
+/** Round to nearest, written from its definition in float64; scales are f32, since that is what is stored and divided by. */
 
 export interface IntegerGrid {
   /** [rows · columns], 0 … 2^bits − 1. */
@@ -21,6 +21,7 @@ export function roundHalfToEven(x: number): number {
 /**
  * Asymmetric: s = (max − min)/(2^b − 1) over a range that includes 0, z = round(−min/s).
  * Symmetric: the range is ±max|w|, z = 2^(b−1). Both: q = clamp(round(w/s) + z, 0, 2^b − 1).
+ * A group of one value v ≠ 0 has s = |v|, so that it is kept exactly.
  */
 export function roundToNearest(
   weight: ArrayLike<number>,
@@ -34,28 +35,28 @@ export function roundToNearest(
   const codes = new Int32Array(rows * columns);
   const scales = new Float64Array(rows * groups);
   const zeroPoints = new Float64Array(rows * groups);
-  for (let row = 0; row < rows; row++) {
-    for (let g = 0; g < groups; g++) {
-      const start = row * columns + g * group;
-      let low = 0;
-      let high = 0;
-      for (let i = start; i < start + group; i++) {
-        low = Math.min(low, weight[i]!);
-        high = Math.max(high, weight[i]!);
-      }
-      if (options.symmetric) {
-        high = Math.max(-low, high);
-        low = -high;
-      }
-      const scale = high === low ? 1 : (high - low) / top;
-      const zero = options.symmetric ? 2 ** (options.bits - 1) : roundHalfToEven(-low / scale);
-      scales[row * groups + g] = scale;
-      zeroPoints[row * groups + g] = zero;
-      for (let i = start; i < start + group; i++)
-        codes[i] = Math.min(top, Math.max(0, roundHalfToEven(weight[i]! / scale) + zero));
-    }
+  for (let cell = 0; cell < rows * groups; cell++) {
+    const values = Array.from({ length: group }, (_, i) => weight[cell * group + i]!);
+    const { scale, zero } = fit(values, options.bits, options.symmetric);
+    scales[cell] = scale;
+    zeroPoints[cell] = zero;
+    values.forEach((value, i) => {
+      const level = roundHalfToEven(Math.fround(value / scale)) + zero;
+      codes[cell * group + i] = Math.min(top, Math.max(0, level));
+    });
   }
   return { codes, scales, zeroPoints };
+}
+
+function fit(values: readonly number[], bits: number, symmetric: boolean): { scale: number; zero: number } {
+  const top = 2 ** bits - 1;
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const middle = 2 ** (bits - 1);
+  if (low === high) return { scale: Math.abs(low) || 1, zero: symmetric ? middle : Number(low < 0) };
+  const reach = Math.max(-low, high);
+  const [from, to] = symmetric ? [-reach, reach] : [Math.min(low, 0), Math.max(high, 0)];
+  const scale = Math.fround((to - from) / top);
+  return { scale, zero: symmetric ? middle : roundHalfToEven(Math.fround(-from / scale)) };
 }
 
 /** Ŵ = s · (q − z). */

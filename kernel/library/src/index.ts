@@ -1,5 +1,17 @@
 // The public surface: re-exports only.
-export * from "./errors.js";
+export {
+  DisposedError,
+  DTypeError,
+  FormatError,
+  InterruptedError,
+  NibbleLabError,
+  NumericsError,
+  OptionError,
+  OutOfMemoryError,
+  ShapeError,
+  UnsupportedError,
+  type ErrorCode,
+} from "./errors.js";
 export type { Displayable, MimeBundle } from "./display.js";
 export { Random } from "./random.js";
 
@@ -66,6 +78,9 @@ export { loadModel, loadTokenizer, saveModel, type LoadOptions } from "./models/
 export { IGNORED, type Batch, type LanguageModel, type TokenInput } from "./models/model.js";
 export { Tokenizer } from "./models/tokenizer.js";
 
+export { data, TextDataset } from "./data/index.js";
+export type { TokenSource } from "./data/tokens.js";
+
 export { perplexity, type Perplexity, type PerplexityOptions } from "./evaluation/perplexity.js";
 
 export {
@@ -81,15 +96,25 @@ export {
 } from "./quantization/index.js";
 export { peqa, qlora } from "./tuners/presets.js";
 export {
+  countTrainable,
   tune,
   tuners,
   Tuning,
+  type CountOptions,
   type LoraOptions,
   type PeqaOptions,
   type TuneOptions,
   type TunerName,
 } from "./tuners/index.js";
-export { Run, schedules, train, Training, type ScheduleName, type TrainingStep, type TrainOptions } from "./training/index.js";
+export {
+  Run,
+  schedules,
+  train,
+  Training,
+  type ScheduleName,
+  type TrainingStep,
+  type TrainOptions,
+} from "./training/index.js";
 export {
   collectActivations,
   comparePca,

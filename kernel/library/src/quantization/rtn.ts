@@ -21,7 +21,8 @@ export interface RtnOptions {
  *
  *   s = (max − min)/(2^b − 1),  z = round(−min/s),  q = clamp(round(W/s) + z, 0, 2^b − 1),  Ŵ = s·(q − z)
  *
- * The range always includes 0; ties go to even. Symmetric: z = 2^(b−1) over ±max|W|. (The convention of GPTQ, arXiv 2210.17323.)
+ * The range always includes 0; ties go to even; a group of one value is kept exactly. Symmetric: z = 2^(b−1) over ±max|W|.
+ * (The convention of GPTQ, arXiv 2210.17323.)
  */
 export const rtn = defineQuantizer<RtnOptions>({
   name: "rtn",

@@ -8,6 +8,7 @@ import { lora } from "./lora.js";
 import { peqa } from "./peqa.js";
 import { Tuning, type Tuner, type TunerTarget } from "./tuner.js";
 
+export { countTrainable, type CountOptions } from "./count.js";
 export { Tuning, type Tuner } from "./tuner.js";
 export type { LoraOptions } from "./lora.js";
 export type { PeqaOptions } from "./peqa.js";
