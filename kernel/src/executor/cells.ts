@@ -1,7 +1,7 @@
 import { Script } from "node:vm";
-import type { Content } from "../jupyter/protocol.js";
+import type { Content, DisplayContent } from "../jupyter/protocol.js";
 import { bundleOf } from "./display.js";
-import { cellFile, errorContent, InterruptedError, rememberCell } from "./errors.js";
+import { cellFile, errorContent, InterruptedError, rememberCell, rememberWaiter } from "./errors.js";
 import type { CellRun, CompiledCell, FromMain, RunOutcome } from "./messages.js";
 import { cellMeta, cellRequire, type Modules, type Namespace } from "./modules.js";
 
@@ -13,8 +13,8 @@ type CellFunction = (...given: unknown[]) => unknown;
 /** A cell between its start and its reply. */
 export class Run {
   readonly abort = new AbortController();
-  /** Displays that are still being made: the reply waits for them. */
-  readonly pending = new Set<Promise<unknown>>();
+  /** Displays that are still being made: the reply waits for them, and later ones queue behind. */
+  pending: Promise<void> | null = null;
   private readonly waiting = new Set<(error: Error) => void>();
   settled = false;
 
@@ -23,12 +23,20 @@ export class Run {
   /** Waits for a value; an interrupt ends the wait. */
   readonly guard = (value: unknown): unknown => {
     if (!isThenable(value)) return value;
+    const waiter: { stack?: string } = {};
+    Error.captureStackTrace(waiter, this.guard); // V8 forgets who waits at a promise that is not its own
     return new Promise((resolve, reject) => {
       this.waiting.add(reject);
-      const settle = () => this.waiting.delete(reject);
       value.then(
-        (result) => (settle(), resolve(result)),
-        (error: Error) => (settle(), reject(error)),
+        (result) => {
+          this.waiting.delete(reject);
+          resolve(result);
+        },
+        (error: unknown) => {
+          this.waiting.delete(reject);
+          rememberWaiter(error, waiter);
+          reject(error as Error);
+        },
       );
     });
   };
@@ -102,13 +110,13 @@ export class Cells {
   private async evaluate(run: Run): Promise<RunOutcome> {
     const { cell } = run;
     const { value } = await this.execute(run, cell.compiled, cellFile(cell), cell.source);
-    const result = cell.silent || value === undefined ? null : await run.guard(bundleOf(value));
+    const result = cell.silent || value === undefined ? null : ((await run.guard(bundleOf(value))) as DisplayContent);
     const expressions: Record<string, unknown> = {};
     for (const [name, compiled] of Object.entries(cell.expressions)) {
       expressions[name] = await this.expression(run, name, compiled);
     }
-    while (run.pending.size > 0) await run.guard(Promise.all(run.pending));
-    return { status: "ok", result: result as Extract<RunOutcome, { status: "ok" }>["result"], expressions };
+    while (run.pending !== null) await run.guard(run.pending);
+    return { status: "ok", result, expressions };
   }
 
   private async expression(run: Run, name: string, compiled: CompiledCell): Promise<Content> {

@@ -18,11 +18,15 @@ export class Shown {
   }
 }
 
-/** How a value looks: its own bundle, always with `text/plain`, or Node's inspection of it. */
-export async function bundleOf(value: unknown): Promise<DisplayContent> {
+/** How a value looks: its own bundle, always with `text/plain`, or Node's inspection of it. Only a promised bundle takes a promise. */
+export function bundleOf(value: unknown): DisplayContent | Promise<DisplayContent> {
   const show = displayMethod(value);
   if (show === null) return { data: { "text/plain": plainText(value) }, metadata: {}, transient: {} };
-  const bundle: unknown = await show.call(value);
+  const bundle = show.call(value);
+  return bundle instanceof Promise ? bundle.then((settled) => checked(settled, value)) : checked(bundle, value);
+}
+
+function checked(bundle: unknown, value: unknown): DisplayContent {
   if (typeof bundle !== "object" || bundle === null) {
     throw new TypeError(`[display] Symbol.for("Jupyter.display") returned ${inspect(bundle)}. It must return a MIME bundle: { "text/plain": … }.`);
   }

@@ -31,6 +31,13 @@ export function rememberCell(file: string, cell: Pick<CellRun, "source" | "compi
   cells.set(file, { source: cell.source, positions: new CellPositions(cell.source, cell.compiled.map) });
 }
 
+/** Which `await` of a cell saw an error first: its own stack may not lead there. */
+const waiters = new WeakMap<object, { stack?: string }>();
+
+export function rememberWaiter(error: unknown, waiter: { stack?: string }): void {
+  if (error instanceof Error && !waiters.has(error)) waiters.set(error, waiter);
+}
+
 /** Makes every stack trace show cells as the user wrote them, and no frame of this kernel. */
 export function installStackTraces(): void {
   Error.prepareStackTrace = (error: Error, frames: NodeJS.CallSite[]): string => {
@@ -71,7 +78,10 @@ export function isInterruption(error: unknown): boolean {
 
 /** What the front end shows: class, message, and a traceback that starts where the user's text is. */
 export function errorContent(thrown: unknown): ErrorContent {
-  if (isInterruption(thrown)) return { ename: "Interrupted", evalue: new InterruptedError().message, traceback: traceback("Interrupted", new InterruptedError().message, thrown as Error) };
+  if (isInterruption(thrown)) {
+    const [ename, evalue] = ["Interrupted", new InterruptedError().message];
+    return { ename, evalue, traceback: traceback(ename, evalue, thrown as Error) };
+  }
   if (!(thrown instanceof Error)) {
     const evalue = typeof thrown === "string" ? thrown : inspect(thrown);
     return { ename: "Thrown", evalue, traceback: [`Thrown: ${evalue}`] };
@@ -84,6 +94,7 @@ export function errorContent(thrown: unknown): ErrorContent {
 function traceback(ename: string, evalue: string, error: Error): string[] {
   const lines = [evalue === "" ? ename : `${ename}: ${evalue}`];
   let frames = stackFrames(error);
+  frames.push(...stackFrames(waiters.get(error) ?? {}).filter((frame) => !frames.includes(frame)));
   const inCell = frames.findIndex((frame) => CELL_FRAME.test(frame));
   // The library's own errors say what to do: where it found out does not help.
   if (inCell > 0 && typeof (error as NodeJS.ErrnoException).code === "string") frames = frames.slice(inCell);
@@ -95,7 +106,7 @@ function traceback(ename: string, evalue: string, error: Error): string[] {
 
 const CELL_FRAME = /(?:^|\()(Cell\[[^\]]+\]\.ts):(\d+):(\d+)\)?$/;
 
-function stackFrames(error: Error): string[] {
+function stackFrames(error: { stack?: string }): string[] {
   const stack = typeof error.stack === "string" ? error.stack : "";
   return stack.split("\n").flatMap((line) => (line.startsWith("    at ") ? [line.slice(7)] : []));
 }

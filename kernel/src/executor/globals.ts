@@ -75,14 +75,22 @@ export class Globals {
     return { id, update: (next) => this.present(next, id, true) };
   };
 
+  /** At once where the bundle is there; else in turn, so that an update never overtakes what it updates. */
   private present(value: unknown, id: string, update: boolean): void {
     const run = this.cells.current;
-    const shown = bundleOf(value).then(
-      ({ data }) => this.show(data, id, update),
-      (error: unknown) => this.show({ "text/plain": errorContent(error).traceback.join("\n") }, id, update),
-    );
-    run?.pending.add(shown);
-    void shown.then(() => run?.pending.delete(shown));
+    const bundle = bundleOf(value);
+    if (!(bundle instanceof Promise) && !run?.pending) return this.show(bundle.data, id, update);
+    const before = run?.pending;
+    const turn = (async () => {
+      await before;
+      try {
+        this.show((await bundle).data, id, update);
+      } catch (error) {
+        this.show({ "text/plain": errorContent(error).traceback.join("\n") }, id, update);
+      }
+      if (run?.pending === turn) run.pending = null;
+    })();
+    if (run !== null) run.pending = turn;
   }
 
   private readonly clearOutput = (options: { wait?: boolean } = {}): void => {

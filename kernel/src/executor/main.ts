@@ -1,3 +1,4 @@
+import { Console } from "node:console";
 import { StringDecoder } from "node:string_decoder";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { StreamName } from "../jupyter/protocol.js";
@@ -45,6 +46,13 @@ function captureOutput(): void {
   }
 }
 
+/** Node's own console reports to the inspector and guards each write: four times the cost of a line. */
+function quickenConsole(): void {
+  const { stdout, stderr } = process;
+  const quick = new Console({ stdout, stderr, ignoreErrors: false, colorMode: false });
+  for (const name of Object.keys(quick) as (keyof Console)[]) Object.assign(console, { [name]: quick[name] });
+}
+
 function print(name: StreamName, text: string): void {
   ring.write(cells.current?.cell.run ?? 0, name, text, wake);
 }
@@ -80,6 +88,7 @@ function reportLate(error: unknown): void {
 
 installStackTraces();
 captureOutput();
+quickenConsole();
 globals.install();
 library.screen = globals;
 process.on("SIGINT", () => undefined); // the message that comes with it does the work

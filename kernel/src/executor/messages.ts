@@ -57,7 +57,7 @@ export type CommMessage =
   | { readonly kind: "comm_close"; readonly id: string; readonly data: Content };
 
 export type RunOutcome =
-  | { readonly status: "ok"; readonly result: DisplayContent | null; readonly expressions: Content }
+  | { readonly status: "ok"; readonly result: DisplayContent | null; readonly expressions: Content; readonly page?: string }
   | ({ readonly status: "error" } & ErrorContent);
 
 /** Executor → protocol process. */

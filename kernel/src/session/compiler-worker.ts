@@ -11,6 +11,8 @@ serve<CompilerQuestion>((question) => {
   switch (question.op) {
     case "rewrite":
       return rewrite(question.source, question.keepNames);
+    case "names":
+      return [...new Set([...globals, ...known])];
     case "completeness":
       return completeness(question.source);
     case "forget":

@@ -19,6 +19,7 @@ export interface Completeness {
 
 export type CompilerQuestion =
   | { readonly op: "rewrite"; readonly source: string; readonly keepNames: boolean }
+  | { readonly op: "names" }
   | { readonly op: "completeness"; readonly source: string }
   /** The executor is new: no name is defined. */
   | { readonly op: "forget" };
@@ -38,6 +39,11 @@ export class Compiler {
   /** For an expression beside a cell: what it declares is not known later. */
   rewriteExpression(source: string): Promise<Compilation> {
     return this.worker.ask({ op: "rewrite", source, keepNames: false });
+  }
+
+  /** Every name that a cell can use: of earlier cells, of the kernel, of JavaScript. */
+  names(): Promise<string[]> {
+    return this.worker.ask({ op: "names" });
   }
 
   completeness(source: string): Promise<Completeness> {

@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import { sourceFrame } from "../executor/errors.js";
 import type { CommMessage, CompiledCell, FromExecutor, RunOutcome } from "../executor/messages.js";
 import { lineStarts, positionAt } from "../executor/sourcemap.js";
@@ -9,6 +8,7 @@ import type { Compiler, SyntaxProblem } from "./compiler.js";
 import type { Declared } from "./declarations.js";
 import { Executor } from "./executor.js";
 import type { History } from "./history.js";
+import { readMagic } from "./magics.js";
 import { executeReply, failure, Runs } from "./runs.js";
 
 /** A second interrupt counts as "it is stuck" when the first had this long to work. */
@@ -99,6 +99,11 @@ export class Execution {
   private async outcome(request: Request, source: string, count: number, silent: boolean): Promise<RunOutcome> {
     if (source.trim() === "" && Object.keys(recordField(request.content, "user_expressions")).length === 0) {
       return { status: "ok", result: null, expressions: {} };
+    }
+    const magic = readMagic(source);
+    if (magic !== null) {
+      if ("problem" in magic) return failure("UnsupportedError", magic.problem);
+      return { status: "ok", result: null, expressions: {}, page: magic.page };
     }
     const compilation = await this.compiler.rewrite(source);
     if (!compilation.ok) return syntaxError(compilation.problem, source, count);
@@ -207,6 +212,6 @@ export class Execution {
 
 function syntaxError(problem: SyntaxProblem, source: string, count: number): RunOutcome {
   const position = positionAt(lineStarts(source), Math.min(problem.offset, source.length));
-  const place = `  ${basename(`Cell[${count}].ts`)}:${position.line}:${position.column}`;
+  const place = `  Cell[${count}].ts:${position.line}:${position.column}`;
   return failure("SyntaxError", problem.message, [place, ...sourceFrame(source.split("\n"), position)]);
 }

@@ -10,6 +10,8 @@ serve<LanguageQuestion>((question) => {
       return service.addCell(question.count, question.source, question.declared);
     case "forget":
       return service.forget();
+    case "warm":
+      return void service.complete("", 0);
     case "complete":
       return service.complete(question.source, question.offset);
     case "inspect":

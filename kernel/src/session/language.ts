@@ -24,12 +24,26 @@ export interface Inspection {
 export type LanguageQuestion =
   | { readonly op: "addCell"; readonly count: number; readonly source: string; readonly declared: readonly Declared[] }
   | { readonly op: "forget" }
+  /** Reads the libraries' types now, so that the first question need not wait. */
+  | { readonly op: "warm" }
   | { readonly op: "complete"; readonly source: string; readonly offset: number }
   | { readonly op: "inspect"; readonly source: string; readonly offset: number; readonly detail: number };
 
+/** While the types are still being read, a question waits this long before names alone answer it. */
+const COLD_WAIT_MS = 1500;
+
 /** Types, for those who write: answered by the language service in its own thread, also while a cell runs. */
 export class Language {
+  private isWarm = false;
   private readonly worker = new WorkerClient<LanguageQuestion>(new URL("./language-worker.js", import.meta.url));
+
+  /** @param names every name that a cell can use now: the answer while types are still being read */
+  constructor(private readonly names: () => Promise<readonly string[]>) {}
+
+  async warm(): Promise<void> {
+    await this.worker.ask({ op: "warm" });
+    this.isWarm = true;
+  }
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
     void this.worker.ask({ op: "addCell", count, source, declared });
@@ -42,7 +56,10 @@ export class Language {
 
   async complete(source: string, cursor: number): Promise<Content> {
     const offset = codePointsToUnits(source, cursor);
-    const { start, end, entries } = await this.worker.ask<Completions>({ op: "complete", source, offset });
+    const typedAnswer = this.worker.ask<Completions>({ op: "complete", source, offset });
+    const isLate = !this.isWarm && (await isPendingAfter(typedAnswer, COLD_WAIT_MS));
+    const { start, end, entries } = isLate ? namesOnly(source, offset, await this.names()) : await typedAnswer;
+    if (!isLate) this.isWarm = true;
     const [from, to] = [unitsToCodePoints(source, start), unitsToCodePoints(source, end)];
     const typed = entries.map(({ text, type, signature }) => ({ start: from, end: to, text, type, signature }));
     return {
@@ -50,7 +67,7 @@ export class Language {
       matches: entries.map(({ text }) => text),
       cursor_start: from,
       cursor_end: to,
-      metadata: { _jupyter_types_experimental: typed },
+      metadata: { _jupyter_types_experimental: typed, ...(isLate ? { nibble_lab: { types: "loading" } } : {}) },
     };
   }
 
@@ -59,4 +76,21 @@ export class Language {
     if (found === null) return { status: "ok", found: false, data: {}, metadata: {} };
     return { status: "ok", found: true, data: { "text/plain": found.text, "text/markdown": found.markdown }, metadata: {} };
   }
+}
+
+async function isPendingAfter(answer: Promise<unknown>, limitMs: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(true), limitMs)));
+  const isLate = await Promise.race([answer.then(() => false), late]);
+  clearTimeout(timer);
+  return isLate;
+}
+
+/** Names that begin as the word at the cursor does; nothing for members, whose types are not known yet. */
+function namesOnly(source: string, offset: number, names: readonly string[]): Completions {
+  const word = /[\p{ID_Continue}$]*$/u.exec(source.slice(0, offset))?.[0] ?? "";
+  const start = offset - word.length;
+  const isMember = /\.\s*$/.test(source.slice(0, start));
+  const fitting = isMember ? [] : names.filter((name) => name.startsWith(word)).sort();
+  return { start, end: offset, entries: fitting.map((text) => ({ text, type: "", signature: "" })) };
 }

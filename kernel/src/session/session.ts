@@ -44,11 +44,14 @@ const KERNEL_INFO: Content = {
   supported_features: ["kernel subshells"],
 };
 
+/** The first cell is worth more than the first completion: reading types takes a processor for seconds. */
+const LANGUAGE_DELAY_MS = 1000;
+
 /** One kernel, from the moment when its sockets are bound to its shutdown. */
 export class Session {
   private readonly sockets = new Sockets();
   private readonly compiler = new Compiler();
-  private readonly language = new Language();
+  private readonly language = new Language(() => this.compiler.names());
   private readonly comms = new CommRegistry();
   private readonly history = new History();
   private readonly dispatcher: Dispatcher;
@@ -76,6 +79,7 @@ export class Session {
     await this.sockets.bind(this.connection);
     this.dispatcher.listen();
     this.compiler.warm();
+    setTimeout(() => void this.language.warm(), LANGUAGE_DELAY_MS).unref();
   }
 
   /** Ends the executor, and resolves when the last message has left. */
