@@ -97,6 +97,7 @@ export {
 export { peqa, qlora } from "./tuners/presets.js";
 export {
   countTrainable,
+  LoraAdapter,
   tune,
   tuners,
   Tuning,
