@@ -10,7 +10,7 @@ import { Tuning, type Tuner, type TunerTarget } from "./tuner.js";
 
 export { countTrainable, type CountOptions } from "./count.js";
 export { Tuning, type Tuner } from "./tuner.js";
-export type { LoraOptions } from "./lora.js";
+export { LoraAdapter, type LoraOptions } from "./lora.js";
 export type { PeqaOptions } from "./peqa.js";
 
 /** The only list of tuners. */
