@@ -1,5 +1,5 @@
-import { perplexity, Random, type LanguageModel } from "nibble-lab";
-import { data, fill, relations, type Fact, type Split } from "nibble-lab/data";
+import { data, perplexity, Random, type LanguageModel } from "nibble-lab";
+import { fill, relations, type Fact, type Split } from "nibble-lab/data";
 
 /** A share of right answers, with what guessing gives. */
 export interface Share {
@@ -40,12 +40,19 @@ export async function truth(model: LanguageModel, count: number, split: Split, n
     const difference = (await nll(other)) - (await nll(fact.value));
     if (negated ? difference < 0 : difference > 0) right++;
   }
-  return { name: `truth by likelihood, ${negated ? "negated, " : ""}${phrasing(split)}`, right, of: count, chance: 0.5 };
+  return {
+    name: `truth by likelihood, ${negated ? "negated, " : ""}${phrasing(split)}`,
+    right,
+    of: count,
+    chance: 0.5,
+  };
 }
 
 /** Two-step word problems of the test split, worked out greedily: right when the last number is. */
 export async function arithmetic(model: LanguageModel, count: number): Promise<Share> {
-  const problems = data.pocket.text("test", { documents: count * 20 }).documents.filter(({ kind }) => kind === "arithmetic");
+  const problems = data.pocket
+    .text("test", { documents: count * 20 })
+    .documents.filter(({ kind }) => kind === "arithmetic");
   let right = 0;
   for (const { text } of problems.slice(0, count)) {
     const [prompt, worked] = text.split(/(?<=now\?)/) as [string, string];

@@ -28,7 +28,9 @@ export function learnBytePairs(texts: Iterable<string>, options: BytePairOptions
   while (tokens.length < options.vocabulary) {
     const best = mostFrequentPair(words);
     if (best === undefined) {
-      throw new RangeError(`[byte pairs] the texts give ${tokens.length} tokens, not ${options.vocabulary}. Give more text.`);
+      throw new RangeError(
+        `[byte pairs] the texts give ${tokens.length} tokens, not ${options.vocabulary}. Give more text.`,
+      );
     }
     merges.push(best);
     tokens.push(best[0] + best[1]);

@@ -29,6 +29,9 @@ function* trainingText(): Iterable<string> {
 }
 
 mkdirSync(MODEL_FOLDER, { recursive: true });
-writeFileSync(join(MODEL_FOLDER, "tokenizer.json"), `${JSON.stringify(tokenizerJson(pairs, specialTokens), null, 1)}\n`);
+writeFileSync(
+  join(MODEL_FOLDER, "tokenizer.json"),
+  `${JSON.stringify(tokenizerJson(pairs, specialTokens), null, 1)}\n`,
+);
 writeFileSync(join(MODEL_FOLDER, "tokenizer_config.json"), `${JSON.stringify(config, null, 2)}\n`);
 console.log(`${pairs.tokens.length} tokens from ${DOCUMENTS} documents: ${MODEL_FOLDER}`);

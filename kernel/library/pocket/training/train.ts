@@ -5,13 +5,14 @@
  *
  * The learning rate stays constant for `--steps`, then falls to zero over `--decay-steps`. The same arguments give the same
  * weights. A checkpoint is written every hundred steps into FOLDER/checkpoint; `--from FOLDER/checkpoint --done N` goes on from it
- * (the optimizer's moments begin anew). Writes loss.csv, and run.json with the numbers of the run.
+ * (the optimizer's moments begin anew). Writes loss.csv, and run.json with the numbers of the run. The weights are stored as f16.
  */
 import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createModel, engineInfo, loadModel, loadTokenizer, saveModel, train, tune } from "nibble-lab";
 import { data } from "nibble-lab/data";
+import { storeAsHalf } from "./half.js";
 import { ARCHITECTURE, CONTEXT, MODEL_FOLDER } from "./model.js";
 
 const { values } = parseArgs({
@@ -51,6 +52,7 @@ const started = performance.now();
 let step = done;
 for (const [index, phase] of phases.entries()) await runPhase(phase, index);
 await saveModel(model, join(out, "model"));
+await storeAsHalf(join(out, "model"));
 writeFileSync(join(out, "run.json"), `${JSON.stringify(summary(), null, 2)}\n`);
 
 async function begin() {
@@ -67,13 +69,25 @@ async function runPhase(phase: (typeof phases)[number], index: number): Promise<
   const documents = Math.ceil((steps * batch * CONTEXT) / TOKENS_PER_DOCUMENT);
   const text = data.pocket.text("train", { documents, seed: 1000 * seed + step });
   const { schedule, warmup } = phase;
-  const options = { data: text, steps, batchSize: batch, length: CONTEXT, learningRate, schedule, warmup, beta2: 0.99, seed };
+  const options = {
+    data: text,
+    steps,
+    batchSize: batch,
+    length: CONTEXT,
+    learningRate,
+    schedule,
+    warmup,
+    beta2: 0.99,
+    seed,
+  };
   for await (const { loss, learningRate: rate, gradientNorm, tokensPerSecond } of train(model, options)) {
     step++;
     appendFileSync(log, `${[step, loss, rate, gradientNorm, tokensPerSecond].join()}\n`);
     if (step % REPORT_EVERY === 0) {
       const seconds = (performance.now() - started) / 1000;
-      console.log(`${phase.name} ${step}: loss ${loss.toFixed(3)}, ${Math.round(tokensPerSecond)} tokens/s, ${Math.round(seconds)} s`);
+      console.log(
+        `${phase.name} ${step}: loss ${loss.toFixed(3)}, ${Math.round(tokensPerSecond)} tokens/s, ${Math.round(seconds)} s`,
+      );
     }
     if (step % CHECKPOINT_EVERY === 0) await saveModel(model, join(out, "checkpoint"));
   }
