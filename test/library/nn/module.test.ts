@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { add, DenseWeight, Linear, liveTensors, Module, scope, Tensor, type LinearAdapter } from "nibble-lab";
-import { Sharing } from "../../../kernel/library/lib/nn/module.js";
+import type { Sharing } from "../../../kernel/library/lib/nn/module.js";
 
 class Pair extends Module {
   readonly layers: readonly Linear[];
