@@ -12,7 +12,7 @@ pub mod double_quant;
 pub mod int;
 pub mod nf4;
 
-pub use double_quant::quantize_scales_nested;
+pub use double_quant::{NestedScales, quantize_scales_nested};
 pub use int::{IntegerGrid, pack_integers, quantize_integer, unpack_integers};
 pub use nf4::quantize_nf4;
 

@@ -1,14 +1,27 @@
-//! Matrix multiply on slices: `C = alpha·op(A)·op(B)`, plus C when accumulating.
+//! Matrix multiply on slices: `C = alpha·op(A)·op(B)`, plus C when accumulating, for dense and packed right operands.
+//!
+//! Nine rows and more take the blocked path ([`blocked`]): panels, a microkernel, and a packer for each storage format.
+//! Up to eight rows take [`few`], which reads (and decodes) each weight once. [`scales`] reduces the gradient of packed
+//! scales on the fly.
 
 use crate::cancel::Cancel;
-use crate::cpu::pool;
+use crate::cpu::simd::{self, Isa};
 use crate::error::Result;
+use crate::format::PackedRef;
 
-mod packed;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod blocked;
+mod few;
+mod microkernel;
+mod pack;
+mod scales;
+mod shared;
 
-pub use packed::{
-    packed_backward_input, packed_backward_scales, packed_backward_scales_from_output, packed_forward,
-};
+pub use scales::packed_backward_scales_from_output;
+
+use blocked::Product;
+use pack::{Backward, Forward};
 
 /// A matrix in row-major memory, perhaps to be read as its transpose.
 #[derive(Clone, Copy)]
@@ -22,8 +35,16 @@ pub struct MatRef<'a> {
 }
 
 impl MatRef<'_> {
-    fn at(&self, row: usize, column: usize) -> f32 {
-        if self.transposed { self.data[column * self.stride + row] } else { self.data[row * self.stride + column] }
+    /// Panics unless `op(self)` can be `[rows, columns]`.
+    fn check(&self, rows: usize, columns: usize) {
+        let (rows, columns) = if self.transposed { (columns, rows) } else { (rows, columns) };
+        assert!(columns <= self.stride || rows <= 1, "rows of a matrix do not overlap");
+        assert!(
+            rows == 0 || columns == 0 || (rows - 1) * self.stride + columns <= self.data.len(),
+            "a matrix of {rows} × {columns} with stride {} has more than {} elements",
+            self.stride,
+            self.data.len()
+        );
     }
 }
 
@@ -40,33 +61,152 @@ pub fn matmul(
     accumulate: bool,
     cancel: &Cancel,
 ) -> Result<()> {
-    let c = &mut c[..m * n];
-    if m == 0 || n == 0 {
-        return Ok(());
+    Gemm::new()?.matmul(m, n, k, a, b, alpha, c, accumulate, cancel)
+}
+
+/// `x[tokens, in]`, `w[out, in]` → `y[tokens, out] = x·wᵀ`
+pub fn packed_forward(tokens: usize, x: &[f32], w: &PackedRef<'_>, y: &mut [f32], cancel: &Cancel) -> Result<()> {
+    Gemm::new()?.packed_forward(tokens, x, w, y, cancel)
+}
+
+/// `dy[tokens, out]`, `w[out, in]` → `dx[tokens, in] = dy·w`
+pub fn packed_backward_input(
+    tokens: usize,
+    dy: &[f32],
+    w: &PackedRef<'_>,
+    dx: &mut [f32],
+    cancel: &Cancel,
+) -> Result<()> {
+    Gemm::new()?.packed_backward_input(tokens, dy, w, dx, cancel)
+}
+
+/// `dy[tokens, out]`, `x[tokens, in]` → `ds[out, groups] = Σ_t dy·(Σ_{k in the group} x·(q − zeroPoint))`
+pub fn packed_backward_scales(
+    tokens: usize,
+    dy: &[f32],
+    x: &[f32],
+    w: &PackedRef<'_>,
+    ds: &mut [f32],
+    cancel: &Cancel,
+) -> Result<()> {
+    Gemm::new()?.packed_backward_scales(tokens, dy, x, w, ds, cancel)
+}
+
+/// Bytes of workspace that a product with `m` rows and depth `k` takes beside its operands, for the account.
+pub fn workspace_bytes(m: usize, k: usize) -> usize {
+    if m <= few::MOST_ROWS { 0 } else { blocked::workspace_bytes(m, k) }
+}
+
+/// The products on a given instruction set.
+#[derive(Debug, Clone, Copy)]
+pub struct Gemm {
+    isa: Isa,
+}
+
+impl Gemm {
+    /// On the instruction set in use.
+    pub fn new() -> Result<Gemm> {
+        Ok(Gemm { isa: simd::isa()? })
     }
-    let mut packed = Vec::new();
-    let (rows, stride) = if b.transposed {
-        packed.resize(k * n, 0.0);
-        for column in 0..n {
-            for (depth, &value) in b.data[column * b.stride..][..k].iter().enumerate() {
-                packed[depth * n + column] = value;
-            }
+
+    /// On a given one, or the lowest where the processor lacks it.
+    pub fn on(isa: Isa) -> Gemm {
+        Gemm { isa: if isa.is_available() { isa } else { Isa::Baseline } }
+    }
+
+    /// See [`matmul`].
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
+    pub fn matmul(
+        self,
+        m: usize,
+        n: usize,
+        k: usize,
+        a: MatRef<'_>,
+        b: MatRef<'_>,
+        alpha: f32,
+        c: &mut [f32],
+        accumulate: bool,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        a.check(m, k);
+        b.check(k, n);
+        let c = &mut c[..m * n];
+        if nothing(m, n, k, c, accumulate) {
+            return cancel.check();
         }
-        (packed.as_slice(), n)
-    } else {
-        (b.data, b.stride)
-    };
-    pool::blocks(cancel, c, n, 8, |first, block| {
-        if !accumulate {
-            block.fill(0.0);
+        if m > few::MOST_ROWS {
+            return Product { m, n, k, a, b: &b, alpha, accumulate }.run(self.isa, c, cancel);
         }
-        for (row, out) in block.chunks_exact_mut(n).enumerate() {
-            for depth in 0..k {
-                let factor = alpha * a.at(first + row, depth);
-                for (out, &value) in out.iter_mut().zip(&rows[depth * stride..][..n]) {
-                    *out += factor * value;
-                }
-            }
+        let a = few::Left::gather(m, k, a);
+        if b.transposed {
+            few::dots(self.isa, &a, &b, n, alpha, accumulate, c, cancel)
+        } else {
+            few::combinations(self.isa, &a, &b, n, alpha, accumulate, c, cancel)
         }
-    })
+    }
+
+    /// See [`packed_forward`].
+    pub fn packed_forward(
+        self,
+        tokens: usize,
+        x: &[f32],
+        w: &PackedRef<'_>,
+        y: &mut [f32],
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let (n, k) = (w.rows, w.columns);
+        let (a, y) = (MatRef { data: x, transposed: false, stride: k }, &mut y[..tokens * n]);
+        a.check(tokens, k);
+        if nothing(tokens, n, k, y, false) {
+            return cancel.check();
+        }
+        if tokens > few::MOST_ROWS {
+            let product = Product { m: tokens, n, k, a, b: &Forward(w), alpha: 1.0, accumulate: false };
+            return product.run(self.isa, y, cancel);
+        }
+        few::dots(self.isa, &few::Left::gather(tokens, k, a), w, n, 1.0, false, y, cancel)
+    }
+
+    /// See [`packed_backward_input`].
+    pub fn packed_backward_input(
+        self,
+        tokens: usize,
+        dy: &[f32],
+        w: &PackedRef<'_>,
+        dx: &mut [f32],
+        cancel: &Cancel,
+    ) -> Result<()> {
+        let (n, k) = (w.columns, w.rows);
+        let (a, dx) = (MatRef { data: dy, transposed: false, stride: k }, &mut dx[..tokens * n]);
+        a.check(tokens, k);
+        if nothing(tokens, n, k, dx, false) {
+            return cancel.check();
+        }
+        if tokens > few::MOST_ROWS {
+            let product = Product { m: tokens, n, k, a, b: &Backward(w), alpha: 1.0, accumulate: false };
+            return product.run(self.isa, dx, cancel);
+        }
+        few::combinations(self.isa, &few::Left::gather(tokens, k, a), w, n, 1.0, false, dx, cancel)
+    }
+
+    /// See [`packed_backward_scales`].
+    pub fn packed_backward_scales(
+        self,
+        tokens: usize,
+        dy: &[f32],
+        x: &[f32],
+        w: &PackedRef<'_>,
+        ds: &mut [f32],
+        cancel: &Cancel,
+    ) -> Result<()> {
+        scales::packed_backward_scales(self.isa, tokens, dy, x, w, ds, cancel)
+    }
+}
+
+/// Whether there is nothing to multiply; C is then as an empty sum leaves it.
+fn nothing(m: usize, n: usize, k: usize, c: &mut [f32], accumulate: bool) -> bool {
+    if k == 0 && !accumulate {
+        c.fill(0.0);
+    }
+    m == 0 || n == 0 || k == 0
 }

@@ -1,0 +1,234 @@
+//! Products with up to eight rows on the left: as fast as the weight's bytes come from memory. Each row of the weight
+//! is read once, decoded where it is packed, and used for all rows on the left while it is in the first-level cache.
+
+#![expect(unsafe_code, reason = "tasks write disjoint columns of the shared C")]
+
+use std::borrow::Cow;
+
+use fearless_simd::prelude::*;
+use fearless_simd::{Simd, dispatch};
+use rayon::prelude::*;
+
+use super::MatRef;
+use super::blocked::spans;
+use super::pack::Span;
+use super::shared::Shared;
+use crate::cancel::Cancel;
+use crate::cpu::pool;
+use crate::cpu::simd::Isa;
+use crate::error::Result;
+use crate::format::PackedRef;
+
+/// The most rows on the left.
+pub(super) const MOST_ROWS: usize = 8;
+/// Weights of a row that are used at a time.
+const RUN: usize = 512;
+/// Rows of the weight that are used together.
+const TOGETHER: usize = 4;
+/// Rows of the weight in a task of [`dots`].
+const ROWS_PER_TASK: usize = 64;
+/// Columns of the weight in a task of [`combinations`].
+const COLUMNS_PER_TASK: usize = 256;
+
+/// Rows of a stored matrix, dense or packed.
+pub(super) trait Rows: Sync {
+    /// A stretch of a row: where it lies, or decoded into `space`.
+    fn stretch<'a, S: Simd>(&'a self, simd: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32];
+}
+
+impl Rows for MatRef<'_> {
+    #[inline(always)]
+    fn stretch<'a, S: Simd>(&'a self, _: S, row: usize, span: Span, _: &'a mut [f32]) -> &'a [f32] {
+        &self.data[row * self.stride + span.start..][..span.length]
+    }
+}
+
+impl Rows for PackedRef<'_> {
+    #[inline(always)]
+    fn stretch<'a, S: Simd>(&'a self, simd: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32] {
+        let space = &mut space[..span.length];
+        self.decode(simd, row, span.start, space);
+        space
+    }
+}
+
+/// The rows on the left, each contiguous.
+pub(super) struct Left<'a> {
+    data: Cow<'a, [f32]>,
+    rows: usize,
+    columns: usize,
+    stride: usize,
+}
+
+impl<'a> Left<'a> {
+    /// `op(a)[rows, columns]`, copied where it is stored transposed.
+    pub(super) fn gather(rows: usize, columns: usize, a: MatRef<'a>) -> Left<'a> {
+        if !a.transposed {
+            return Left { data: Cow::Borrowed(a.data), rows, columns, stride: a.stride };
+        }
+        let copy = (0..rows).flat_map(|row| (0..columns).map(move |column| a.data[column * a.stride + row]));
+        Left { data: Cow::Owned(copy.collect()), rows, columns, stride: columns }
+    }
+
+    fn stretch(&self, row: usize, span: Span) -> &[f32] {
+        &self.data[row * self.stride + span.start..][..span.length]
+    }
+}
+
+/// `C[m, n] = alpha·Σ_k a[m, k]·b[n, k]`
+#[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
+pub(super) fn dots<B: Rows>(
+    isa: Isa,
+    a: &Left<'_>,
+    b: &B,
+    n: usize,
+    alpha: f32,
+    accumulate: bool,
+    c: &mut [f32],
+    cancel: &Cancel,
+) -> Result<()> {
+    let c = Shared::new(c, a.rows, n);
+    let tasks: Vec<_> = spans(n, ROWS_PER_TASK).collect();
+    let task = |task: &Span| {
+        cancel.check()?;
+        for four in spans(task.length, TOGETHER) {
+            let four = Span { start: task.start + four.start, ..four };
+            let mut sums = [[0.0; TOGETHER]; MOST_ROWS];
+            dispatch!(isa.level(), simd => four_rows(simd, a, b, four, &mut sums));
+            for (row, sums) in sums.iter().enumerate().take(a.rows) {
+                // SAFETY: tasks have distinct columns, and the segment is dropped at once.
+                let out = unsafe { c.segment(row, four.start, four.length) };
+                for (out, sum) in out.iter_mut().zip(sums) {
+                    *out = if accumulate { *out + alpha * sum } else { alpha * sum };
+                }
+            }
+        }
+        Ok(())
+    };
+    pool::run(|| tasks.par_iter().try_for_each(task))
+}
+
+#[inline(always)]
+fn four_rows<S: Simd, B: Rows>(
+    simd: S,
+    a: &Left<'_>,
+    b: &B,
+    four: Span,
+    sums: &mut [[f32; TOGETHER]; MOST_ROWS],
+) {
+    let mut space = [[0.0; RUN]; TOGETHER];
+    for span in spans(a.columns, RUN) {
+        let [s0, s1, s2, s3] = &mut space;
+        // Where fewer than four are left, the last is read again and its sums are not used.
+        let at = |i: usize| four.start + i.min(four.length - 1);
+        let rows = [
+            b.stretch(simd, at(0), span, s0),
+            b.stretch(simd, at(1), span, s1),
+            b.stretch(simd, at(2), span, s2),
+            b.stretch(simd, at(3), span, s3),
+        ];
+        let mut row = 0;
+        while row + 2 <= a.rows {
+            add_dots(simd, [a.stretch(row, span), a.stretch(row + 1, span)], rows, &mut sums[row..row + 2]);
+            row += 2;
+        }
+        if row < a.rows {
+            add_dots(simd, [a.stretch(row, span)], rows, &mut sums[row..=row]);
+        }
+    }
+}
+
+/// `sums[i][j] += Σ_k a[i][k]·b[j][k]`
+#[inline(always)]
+fn add_dots<S: Simd, const N: usize>(
+    simd: S,
+    a: [&[f32]; N],
+    b: [&[f32]; TOGETHER],
+    sums: &mut [[f32; TOGETHER]],
+) {
+    let lanes = S::f32s::LEN;
+    let length = b[0].len();
+    let whole = length / lanes * lanes;
+    let mut vectors = [[S::f32s::splat(simd, 0.0); TOGETHER]; N];
+    for k in (0..whole).step_by(lanes) {
+        let b = b.map(
+            #[inline(always)]
+            |b| S::f32s::from_slice(simd, &b[k..k + lanes]),
+        );
+        for (a, vectors) in a.iter().zip(&mut vectors) {
+            let a = S::f32s::from_slice(simd, &a[k..k + lanes]);
+            for (vector, b) in vectors.iter_mut().zip(b) {
+                *vector = a.mul_add(b, *vector);
+            }
+        }
+    }
+    for ((a, vectors), sums) in a.iter().zip(&vectors).zip(sums) {
+        for ((vector, b), sum) in vectors.iter().zip(b).zip(sums) {
+            let mut numbers = [0.0; 16];
+            vector.store_slice(&mut numbers[..lanes]);
+            let rest: f32 = a[whole..length].iter().zip(&b[whole..]).map(|(a, b)| a * b).sum();
+            *sum += numbers.iter().sum::<f32>() + rest;
+        }
+    }
+}
+
+/// `C[m, n] = alpha·Σ_k a[m, k]·b[k, n]`
+#[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
+pub(super) fn combinations<B: Rows>(
+    isa: Isa,
+    a: &Left<'_>,
+    b: &B,
+    n: usize,
+    alpha: f32,
+    accumulate: bool,
+    c: &mut [f32],
+    cancel: &Cancel,
+) -> Result<()> {
+    let c = Shared::new(c, a.rows, n);
+    let tasks: Vec<_> = spans(n, COLUMNS_PER_TASK).collect();
+    let task = |columns: &Span| {
+        cancel.check()?;
+        let mut sums = [[0.0; COLUMNS_PER_TASK]; MOST_ROWS];
+        dispatch!(isa.level(), simd => combine(simd, a, b, *columns, &mut sums));
+        for (row, sums) in sums.iter().enumerate().take(a.rows) {
+            // SAFETY: tasks have distinct columns, and the segment is dropped at once.
+            let out = unsafe { c.segment(row, columns.start, columns.length) };
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = if accumulate { *out + alpha * sum } else { alpha * sum };
+            }
+        }
+        Ok(())
+    };
+    pool::run(|| tasks.par_iter().try_for_each(task))
+}
+
+#[inline(always)]
+fn combine<S: Simd, B: Rows>(
+    simd: S,
+    a: &Left<'_>,
+    b: &B,
+    columns: Span,
+    sums: &mut [[f32; COLUMNS_PER_TASK]; MOST_ROWS],
+) {
+    let mut space = [[0.0; COLUMNS_PER_TASK]; TOGETHER];
+    for four in spans(a.columns, TOGETHER) {
+        let [s0, s1, s2, s3] = &mut space;
+        // Where fewer than four are left, the last is read again with factor 0.
+        let at = |i: usize| four.start + i.min(four.length - 1);
+        let rows = [
+            b.stretch(simd, at(0), columns, s0),
+            b.stretch(simd, at(1), columns, s1),
+            b.stretch(simd, at(2), columns, s2),
+            b.stretch(simd, at(3), columns, s3),
+        ];
+        for (row, sums) in sums.iter_mut().enumerate().take(a.rows) {
+            let a = a.stretch(row, four);
+            let factors = [0, 1, 2, 3].map(|i| a.get(i).copied().unwrap_or(0.0));
+            let length = columns.length;
+            let [r0, r1, r2, r3] = rows.map(|row| &row[..length]);
+            for (j, sum) in sums[..length].iter_mut().enumerate() {
+                *sum += (factors[0] * r0[j] + factors[1] * r1[j]) + (factors[2] * r2[j] + factors[3] * r3[j]);
+            }
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! Matrix products on every instruction set of this machine, against float64 sums: dense in all layouts, packed forward,
+//! dX and dS against decode-then-multiply, ragged shapes, and the same bits on any number of threads.
+
+use nibble_engine::Cancel;
+use nibble_engine::cpu::gemm::{self, Gemm, MatRef};
+use nibble_engine::cpu::simd::Isa;
+use nibble_engine::format::{self, Format, PackedRef, Scales};
+
+use crate::random::Random;
+
+const CANCEL: fn() -> Cancel = || Cancel::never("test");
+
+/// `Σ_k a·b` in f64, and the sum of magnitudes, which bounds the rounding.
+fn reference(m: usize, n: usize, k: usize, a: impl Fn(usize, usize) -> f32, b: impl Fn(usize, usize) -> f32) -> Vec<[f64; 2]> {
+    let mut out = Vec::new();
+    for i in 0..m {
+        for j in 0..n {
+            let products = (0..k).map(|l| f64::from(a(i, l)) * f64::from(b(l, j)));
+            out.push(products.fold([0.0, 0.0], |[sum, size], p| [sum + p, size + p.abs()]));
+        }
+    }
+    out
+}
+
+fn assert_close(what: &str, got: &[f32], expected: &[[f64; 2]], k: usize) {
+    assert_eq!(got.len(), expected.len(), "{what}");
+    // Each of k additions rounds by half an ulp of a partial sum.
+    let bound = (k as f64).sqrt().max(4.0) * 2.0 * f64::from(f32::EPSILON);
+    for (i, (got, [sum, size])) in got.iter().zip(expected).enumerate() {
+        let error = (f64::from(*got) - sum).abs();
+        assert!(error <= bound * size + 1e-30, "{what}, element {i}: {got} instead of {sum}");
+    }
+}
+
+/// A matrix `[rows, columns]` stored as asked, with three unused elements after each row.
+struct Stored {
+    data: Vec<f32>,
+    transposed: bool,
+    stride: usize,
+}
+
+impl Stored {
+    fn new(random: &mut Random, rows: usize, columns: usize, transposed: bool) -> Stored {
+        let (rows, columns) = if transposed { (columns, rows) } else { (rows, columns) };
+        let mut data = random.normals(rows * (columns + 3));
+        data.chunks_exact_mut(columns + 3).for_each(|row| row[columns..].fill(f32::NAN));
+        Stored { data, transposed, stride: columns + 3 }
+    }
+
+    fn view(&self) -> MatRef<'_> {
+        MatRef { data: &self.data, transposed: self.transposed, stride: self.stride }
+    }
+
+    fn at(&self, row: usize, column: usize) -> f32 {
+        if self.transposed { self.data[column * self.stride + row] } else { self.data[row * self.stride + column] }
+    }
+}
+
+#[test]
+fn dense_products_equal_float64_sums() {
+    let mut random = Random::new(3);
+    let shapes = [
+        [1, 1, 1], [1, 5, 3], [2, 7, 600], [3, 33, 65], [7, 130, 9], [8, 66, 513], [9, 1, 8], [9, 33, 31],
+        [12, 32, 384], [13, 65, 385], [25, 129, 100], [150, 257, 70], [30, 16, 800],
+    ];
+    for isa in Isa::available() {
+        for [m, n, k] in shapes {
+            for layout in 0..4 {
+                let a = Stored::new(&mut random, m, k, layout & 1 == 1);
+                let b = Stored::new(&mut random, k, n, layout & 2 == 2);
+                let expected = reference(m, n, k, |i, l| a.at(i, l), |l, j| b.at(l, j));
+                let what = format!("{} {m}×{n}×{k} layout {layout}", isa.name());
+                let mut c = vec![f32::NAN; m * n];
+                Gemm::on(isa).matmul(m, n, k, a.view(), b.view(), 1.0, &mut c, false, &CANCEL()).unwrap();
+                assert_close(&what, &c, &expected, k);
+                let twice: Vec<_> = expected.iter().map(|[sum, size]| [sum * 1.5, size * 2.5]).collect();
+                Gemm::on(isa).matmul(m, n, k, a.view(), b.view(), 0.5, &mut c, true, &CANCEL()).unwrap();
+                assert_close(&format!("{what}, accumulated"), &c, &twice, k);
+            }
+        }
+    }
+}
+
+#[test]
+fn empty_products_are_empty_sums() {
+    for isa in Isa::available() {
+        let empty = MatRef { data: &[], transposed: false, stride: 0 };
+        let mut c = [7.0; 6];
+        Gemm::on(isa).matmul(2, 3, 0, empty, MatRef { stride: 3, ..empty }, 1.0, &mut c, true, &CANCEL()).unwrap();
+        assert_eq!(c, [7.0; 6]);
+        Gemm::on(isa).matmul(2, 3, 0, empty, MatRef { stride: 3, ..empty }, 1.0, &mut c, false, &CANCEL()).unwrap();
+        assert_eq!(c, [0.0; 6]);
+        Gemm::on(isa).matmul(0, 3, 1, empty, MatRef { data: &[1.0; 3], stride: 3, ..empty }, 1.0, &mut [], false, &CANCEL()).unwrap();
+    }
+}
+
+/// A packed weight and its decoded twin.
+struct Packed {
+    format: Format,
+    shape: [usize; 2],
+    group: usize,
+    codes: Vec<u8>,
+    scales: Vec<f32>,
+    zero_points: Vec<f32>,
+    nested: Option<format::NestedScales>,
+    weights: Vec<f32>,
+}
+
+impl Packed {
+    fn new(random: &mut Random, format: Format, shape: [usize; 2], group: usize, nest: bool) -> Packed {
+        let w = random.normals(shape[0] * shape[1]);
+        let mut packed = if format == Format::Nf4 {
+            let (codes, scales) = format::quantize_nf4("test", &w, group).unwrap();
+            let nested = nest.then(|| format::quantize_scales_nested(&scales));
+            Packed { format, shape, group, codes, scales, zero_points: vec![], nested, weights: vec![] }
+        } else {
+            let mut grid = format::quantize_integer("test", &w, shape, format.bits(), group, false).unwrap();
+            // Zero points need not be integers.
+            grid.zero_points.iter_mut().step_by(3).for_each(|zero| *zero += 0.37);
+            let format::IntegerGrid { codes, scales, zero_points } = grid;
+            Packed { format, shape, group, codes, scales, zero_points, nested: None, weights: vec![] }
+        };
+        let mut weights = vec![f32::NAN; w.len()];
+        format::dequantize(&packed.view(), &mut weights);
+        packed.weights = weights;
+        packed
+    }
+
+    fn view(&self) -> PackedRef<'_> {
+        let scales = match &self.nested {
+            Some(nested) => Scales::Nested { codes: &nested.codes, scales: &nested.scales, offset: nested.offset },
+            None => Scales::Plain(&self.scales),
+        };
+        let view = PackedRef {
+            format: self.format,
+            rows: self.shape[0],
+            columns: self.shape[1],
+            group: self.group,
+            codes: &self.codes,
+            scales,
+            zero_points: &self.zero_points,
+        };
+        view.check("test").unwrap();
+        view
+    }
+
+    /// Every format, group size and ragged shape.
+    fn each(mut f: impl FnMut(&mut Random, &Packed)) {
+        let mut random = Random::new(4);
+        for format in Format::ALL {
+            for shape in [[1, 1], [5, 3], [7, 65], [33, 64], [37, 130], [130, 37], [70, 1030], [4, 515]] {
+                let groups = if format == Format::Nf4 { [32, 64] } else { [0, 20] };
+                for group in groups {
+                    let packed = Packed::new(&mut random, format, shape, group, group == 32);
+                    f(&mut random, &packed);
+                }
+            }
+        }
+    }
+
+    fn name(&self, isa: Isa, tokens: usize) -> String {
+        let Packed { format, shape, group, .. } = self;
+        format!("{} {} {shape:?} group {group}, {tokens} tokens", isa.name(), format.name())
+    }
+}
+
+const TOKENS: [usize; 7] = [0, 1, 2, 5, 8, 9, 40];
+
+#[test]
+fn every_level_of_a_row_decodes_to_the_same_weight() {
+    // From any first column: what packing panels reads is what `dequantize` reads.
+    Packed::each(|_, packed| {
+        let [rows, columns] = packed.shape;
+        for isa in Isa::available() {
+            // dX of unit rows is the weight itself.
+            let mut unit = vec![0.0; rows * rows];
+            (0..rows).for_each(|i| unit[i * rows + i] = 1.0);
+            let mut dx = vec![f32::NAN; rows * columns];
+            Gemm::on(isa).packed_backward_input(rows, &unit, &packed.view(), &mut dx, &CANCEL()).unwrap();
+            assert_eq!(dx, packed.weights, "{}", packed.name(isa, rows));
+        }
+    });
+}
+
+#[test]
+fn packed_forward_equals_decode_then_multiply() {
+    Packed::each(|random, packed| {
+        let [n, k] = packed.shape;
+        for tokens in TOKENS {
+            let x = random.normals(tokens * k);
+            let expected = reference(tokens, n, k, |i, l| x[i * k + l], |l, j| packed.weights[j * k + l]);
+            for isa in Isa::available() {
+                let mut y = vec![f32::NAN; tokens * n];
+                Gemm::on(isa).packed_forward(tokens, &x, &packed.view(), &mut y, &CANCEL()).unwrap();
+                assert_close(&packed.name(isa, tokens), &y, &expected, k);
+            }
+        }
+    });
+}
+
+#[test]
+fn packed_backward_input_equals_decode_then_multiply() {
+    Packed::each(|random, packed| {
+        let [n, k] = packed.shape;
+        for tokens in TOKENS {
+            let dy = random.normals(tokens * n);
+            let expected = reference(tokens, k, n, |i, l| dy[i * n + l], |l, j| packed.weights[l * k + j]);
+            for isa in Isa::available() {
+                let mut dx = vec![f32::NAN; tokens * k];
+                Gemm::on(isa).packed_backward_input(tokens, &dy, &packed.view(), &mut dx, &CANCEL()).unwrap();
+                assert_close(&packed.name(isa, tokens), &dx, &expected, n);
+            }
+        }
+    });
+}
+
+#[test]
+fn scale_gradients_equal_the_reduced_weight_gradient() {
+    Packed::each(|random, packed| {
+        if !packed.format.is_integer() {
+            return;
+        }
+        let [n, k] = packed.shape;
+        let groups = packed.view().groups();
+        let size = packed.view().group_size();
+        let q = format::unpack_integers("test", &packed.codes, packed.shape, packed.format.bits()).unwrap();
+        for tokens in TOKENS {
+            let (dy, x) = (random.normals(tokens * n), random.normals(tokens * k));
+            let mut expected = vec![[0.0f64; 2]; n * groups];
+            for i in 0..n * k {
+                let (row, column) = (i / k, i % k);
+                let slot = row * groups + column / size;
+                let level = f64::from(q[i]) - f64::from(packed.zero_points[slot]);
+                for t in 0..tokens {
+                    let term = f64::from(dy[t * n + row]) * f64::from(x[t * k + column]) * level;
+                    expected[slot][0] += term;
+                    expected[slot][1] += term.abs();
+                }
+            }
+            for isa in Isa::available() {
+                let mut ds = vec![f32::NAN; n * groups];
+                Gemm::on(isa).packed_backward_scales(tokens, &dy, &x, &packed.view(), &mut ds, &CANCEL()).unwrap();
+                assert_close(&packed.name(isa, tokens), &ds, &expected, tokens + size);
+            }
+        }
+    });
+}
+
+#[test]
+fn per_channel_scale_gradients_follow_from_the_output() {
+    let mut random = Random::new(5);
+    let packed = Packed::new(&mut random, Format::Int2, [19, 70], 0, false);
+    let (tokens, n, k) = (23, 19, 70);
+    let (x, dy) = (random.normals(tokens * k), random.normals(tokens * n));
+    let (mut y, mut ds, mut expected) = (vec![0.0; tokens * n], vec![f32::NAN; n], vec![0.0; n]);
+    gemm::packed_forward(tokens, &x, &packed.view(), &mut y, &CANCEL()).unwrap();
+    gemm::packed_backward_scales_from_output(&dy, &y, &packed.scales, &mut ds);
+    gemm::packed_backward_scales(tokens, &dy, &x, &packed.view(), &mut expected, &CANCEL()).unwrap();
+    for (a, b) in ds.iter().zip(&expected) {
+        assert!((a - b).abs() <= 1e-4 * b.abs().max(1.0), "{a} and {b}");
+    }
+}
+
+#[test]
+fn results_are_the_same_bits_on_any_number_of_threads() {
+    let mut random = Random::new(6);
+    let (tokens, n, k) = (70, 300, 410);
+    let (x, dy) = (random.normals(tokens * k), random.normals(tokens * n));
+    let dense = random.normals(n * k);
+    for (format, group) in [(Format::Nf4, 64), (Format::Int3, 32)] {
+        let packed = Packed::new(&mut random, format, [n, k], group, false);
+        let run = |threads: usize, tokens: usize| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let w = packed.view();
+                let (x, dy) = (&x[..tokens * k], &dy[..tokens * n]);
+                let mut y = vec![0.0; tokens * n];
+                let mut dx = vec![0.0; tokens * k];
+                let mut dw = vec![0.0; n * k];
+                let mut ds = vec![0.0; if format.is_integer() { n * w.groups() } else { 0 }];
+                gemm::packed_forward(tokens, x, &w, &mut y, &CANCEL()).unwrap();
+                gemm::packed_backward_input(tokens, dy, &w, &mut dx, &CANCEL()).unwrap();
+                if format.is_integer() {
+                    gemm::packed_backward_scales(tokens, dy, x, &w, &mut ds, &CANCEL()).unwrap();
+                }
+                let a = MatRef { data: dy, transposed: true, stride: n };
+                let b = MatRef { data: x, transposed: false, stride: k };
+                gemm::matmul(n, k, tokens, a, b, 1.0, &mut dw, false, &CANCEL()).unwrap();
+                let a = MatRef { data: x, transposed: false, stride: k };
+                let b = MatRef { data: &dense, transposed: true, stride: k };
+                gemm::matmul(tokens, n, k, a, b, 1.0, &mut y, true, &CANCEL()).unwrap();
+                [y, dx, dw, ds].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
+            })
+        };
+        for tokens in [3, 70] {
+            let one = run(1, tokens);
+            assert!(one == run(2, tokens) && one == run(4, tokens), "{} {tokens} tokens", format.name());
+        }
+    }
+}
+
+#[test]
+fn a_raised_flag_stops_a_product() {
+    let flag = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let cancel = Cancel::new("matmul", flag);
+    let data = vec![1.0; 64 * 64];
+    let a = MatRef { data: &data, transposed: false, stride: 64 };
+    for m in [4, 64] {
+        let mut c = vec![0.0; m * 64];
+        let error = gemm::matmul(m, 64, 64, a, a, 1.0, &mut c, false, &cancel).unwrap_err();
+        assert_eq!(error.code(), "InterruptedError");
+    }
+}
+
+#[test]
+fn instruction_sets_are_chosen_by_name() {
+    assert_eq!(Isa::choose(Some("baseline")).unwrap(), Isa::Baseline);
+    assert_eq!(Isa::choose(None).unwrap(), Isa::available().next().unwrap());
+    let message = Isa::choose(Some("sse9")).unwrap_err().to_string();
+    assert!(message.contains("\"sse9\"") && message.contains("baseline"), "{message}");
+}
