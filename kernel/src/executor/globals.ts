@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { extname } from "node:path";
-import type { Bundle } from "../jupyter/protocol.js";
+import type { Bundle, DisplayContent } from "../jupyter/protocol.js";
 import type { Cells } from "./cells.js";
 import type { Comms } from "./comms.js";
 import { bundleOf, plainText, Shown } from "./display.js";
@@ -80,17 +80,21 @@ export class Globals {
     const run = this.cells.current;
     const bundle = bundleOf(value);
     if (!(bundle instanceof Promise) && !run?.pending) return this.show(bundle.data, id, update);
-    const before = run?.pending;
-    const turn = (async () => {
-      await before;
-      try {
-        this.show((await bundle).data, id, update);
-      } catch (error) {
-        this.show({ "text/plain": errorContent(error).traceback.join("\n") }, id, update);
-      }
-      if (run?.pending === turn) run.pending = null;
-    })();
-    if (run !== null) run.pending = turn;
+    const turn = this.inTurn(run?.pending ?? null, bundle, id, update);
+    if (run === null) return;
+    run.pending = turn;
+    void turn.then(() => {
+      if (run.pending === turn) run.pending = null;
+    });
+  }
+
+  private async inTurn(before: Promise<void> | null, bundle: DisplayContent | Promise<DisplayContent>, id: string, update: boolean): Promise<void> {
+    await before;
+    try {
+      this.show((await bundle).data, id, update);
+    } catch (error) {
+      this.show({ "text/plain": errorContent(error).traceback.join("\n") }, id, update);
+    }
   }
 
   private readonly clearOutput = (options: { wait?: boolean } = {}): void => {
