@@ -1,4 +1,4 @@
-import type { LanguageModel } from "./model.js";
+import type { ModelView } from "./view.js";
 import { OptionError, throwIfAborted } from "../errors.js";
 import { display, escapeHtml, inspect, type MimeBundle } from "../display.js";
 import { checkOptions, custom, integer, real, signal } from "../options.js";
@@ -62,7 +62,7 @@ const strings = custom<string | readonly string[]>("a non-empty string or an arr
 
 /** See `LanguageModel.generate`. */
 export async function generate(
-  model: LanguageModel,
+  model: ModelView,
   prompt: string | readonly number[],
   given: GenerateOptions,
 ): Promise<Generation> {
@@ -105,7 +105,7 @@ export async function generate(
   return new Generation(shownPrompt, beforeStop(text, stops), tokens, finish, chooser.description);
 }
 
-function promptIds(model: LanguageModel, prompt: string | readonly number[]): readonly number[] {
+function promptIds(model: ModelView, prompt: string | readonly number[]): readonly number[] {
   const ids = typeof prompt === "string" ? model.tokenizer.encode(prompt) : prompt;
   if (ids.length === 0)
     throw new OptionError("generate", "The prompt is empty and the model has no BOS token. Give at least one token.");
@@ -120,7 +120,7 @@ function promptIds(model: LanguageModel, prompt: string | readonly number[]): re
 }
 
 /** Logits [vocab] of the token after `fresh`, whose first stands at `offset`. */
-function nextLogits(model: LanguageModel, fresh: readonly number[], offset: number, cache: KvCache): Float32Array {
+function nextLogits(model: ModelView, fresh: readonly number[], offset: number, cache: KvCache): Float32Array {
   return noGrad(() =>
     scope(() => {
       const ids = Tensor.from(Int32Array.from(fresh), [fresh.length], { owner: "tokens" });
@@ -132,7 +132,7 @@ function nextLogits(model: LanguageModel, fresh: readonly number[], offset: numb
 }
 
 function ending(
-  model: LanguageModel,
+  model: ModelView,
   tokens: readonly number[],
   stops: readonly string[],
   maxTokens: number,
@@ -144,7 +144,7 @@ function ending(
 }
 
 /** The new text, decoded together with the prompt: many tokenizers drop a leading space. */
-function continuation(model: LanguageModel, ids: readonly number[], tokens: readonly number[]): string {
+function continuation(model: ModelView, ids: readonly number[], tokens: readonly number[]): string {
   const before = model.tokenizer.decode(ids);
   const whole = model.tokenizer.decode([...ids, ...tokens]);
   return whole.startsWith(before) ? whole.slice(before.length) : model.tokenizer.decode(tokens);

@@ -5,6 +5,7 @@ import type { Decoder, Pass } from "./decoder.js";
 import { generate, type Generation, type GenerateOptions } from "./generate.js";
 import { expandHooks, tapOf, type Hook, type Hooks } from "./hooks.js";
 import type { Tokenizer } from "./tokenizer.js";
+import type { ModelView } from "./view.js";
 import { DisposedError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { display, inspect, type MimeBundle } from "../display.js";
 import { checkOptions, custom } from "../options.js";
@@ -43,7 +44,7 @@ interface Parts {
  * @example
  * const model = await loadModel("pocket"); model;   // shows its card
  */
-export class LanguageModel {
+export class LanguageModel implements ModelView {
   readonly name: string;
   label: string;
   readonly network: Decoder;
