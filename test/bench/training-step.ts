@@ -14,15 +14,13 @@ const [hidden, layers, inner, vocabulary, batchSize, length] = sizes.map(Number)
 const heads = Math.max(1, Math.floor(hidden / 64));
 const model = createModel(
   {
-    model_type: "llama",
-    hidden_size: hidden,
-    num_hidden_layers: layers,
-    intermediate_size: inner,
-    num_attention_heads: heads,
-    num_key_value_heads: heads,
-    vocab_size: vocabulary,
-    max_position_embeddings: 2048,
-    tie_word_embeddings: false,
+    vocabSize: vocabulary,
+    hiddenSize: hidden,
+    intermediateSize: inner,
+    layers,
+    heads,
+    maxPositions: 2048,
+    tieEmbeddings: false,
   },
   { seed: 0 },
 );
