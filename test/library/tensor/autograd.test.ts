@@ -17,6 +17,8 @@ import {
   Tensor,
   UnsupportedError,
 } from "nibble-lab";
+import { memoryEvents } from "../../../kernel/library/lib/tensor/device.js";
+import { tinyModel, tinyTokens } from "../tiny-model.js";
 
 function leaf(values: number[]): Tensor {
   const tensor = Tensor.from(values);
@@ -115,4 +117,20 @@ describe("backward", () => {
       expect([...x.grad!.arraySync()]).toEqual([2, 0, 0, 8]);
     });
   });
+});
+
+it("allocates no gradient for a weight that is frozen", () => {
+  using model = tinyModel();
+  const chosen = new Map(model.namedParameters()).get("blocks.0.attention.q_proj.weight")!;
+  chosen.requiresGrad = true;
+  const since = memoryEvents(0).at(-1)?.sequence ?? 0;
+  const tokens = tinyTokens(10);
+  scope(() => backward(model.loss({ tokens, targets: tokens, batch: 1 })));
+  const sizes = memoryEvents(since)
+    .filter(({ kind, category }) => kind === "allocate" && category === "gradients")
+    .map(({ bytes }) => bytes);
+  // Ten tokens make no activation as large as the embedding or an MLP weight.
+  expect(sizes.length).toBeGreaterThan(0);
+  expect(sizes.filter((bytes) => bytes >= 4 * 23 * 16)).toEqual([]);
+  expect(chosen.grad!.shape).toEqual([16, 16]);
 });
