@@ -67,6 +67,7 @@ describe("perplexity", () => {
     await expect(perplexity(model, ids, { window: 8, stride: 9 })).rejects.toThrow("stride is 9. Allowed: 1 to 8");
     await expect(perplexity(model, ids, { bos: true })).rejects.toThrow(OptionError);
     await expect(perplexity(model, [1])).rejects.toThrow("at least 2");
+    await expect(perplexity(model, null as never)).rejects.toThrow("The text is null. Allowed: a string");
     await expect(perplexity(model, ids, { windows: 8 } as never)).rejects.toThrow('Did you mean "window"?');
   });
 

@@ -59,7 +59,8 @@ describe("generate", () => {
     await expect(model.generate(prompt, { topP: 2 })).rejects.toThrow(
       "topP is 2. Allowed: a number from 0.000001 to 1.",
     );
-    await expect(model.generate([])).rejects.toThrow(OptionError);
+    await expect(model.generate([])).rejects.toThrow("[generate] There are no tokens");
+    await expect(model.generate(null as never)).rejects.toThrow(OptionError);
     await expect(model.generate(Array.from({ length: 32 }, () => 1))).rejects.toThrow("fewer than 32");
   });
 });

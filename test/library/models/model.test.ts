@@ -101,6 +101,8 @@ describe("a whole model", () => {
     expect(() => model.run([[1, 2], [3]])).toThrow(ShapeError);
     expect(() => model.run(Array.from({ length: 33 }, () => 1))).toThrow("Allowed: up to 32");
     expect(() => model.run("text")).toThrow("has no tokenizer");
+    expect(() => model.run([1.5])).toThrow("A token id is 1.5. Allowed: whole numbers.");
+    expect(() => model.run(null as never)).toThrow("[run] The input is null. Allowed: a text");
     expect(() => model.loss({ ...batch, batch: 5 })).toThrow(ShapeError);
     model.dispose();
     expect(() => model.run([1])).toThrow(DisposedError);
@@ -197,6 +199,10 @@ describe("hooks", () => {
     expect(() => model.activations(ids, ["blocks.2.hook_resid_post"])).toThrow("with {i} from 0 to 1");
     scope(() => {
       expect(() => model.run(ids, { hooks: { hook_embed: () => Tensor.zeros([4, 16]) } })).toThrow(ShapeError);
+      expect(() => model.run(ids, { hooks: { hook_embed: 1 as never } })).toThrow('The hook at "hook_embed" is 1.');
+      expect(() => model.run(ids, { hooks: { hook_embed: () => 3 as never } })).toThrow(
+        "returned 3. Allowed: [1, 4, 16]",
+      );
       expect(() => model.run(ids, { hook: {} } as never)).toThrow('Did you mean "hooks"?');
     });
   });

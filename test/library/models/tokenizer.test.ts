@@ -72,10 +72,13 @@ const path = new URL("../../../../shared/data/tokenizers/20B_tokenizer.json", im
 const present = existsSync(path);
 if (!present) console.log(`skipped: GPT-NeoX's tokenizer, because ${path} is absent`);
 
-it.skipIf(!present)("decodes what it encoded with GPT-NeoX's tokenizer, and knows no BOS where no config names one", () => {
-  const tokenizer = new Tokenizer(JSON.parse(readFileSync(path, "utf8")) as object, {});
-  expect([tokenizer.addsBos, tokenizer.vocabSize]).toEqual([false, 50277]);
-  for (const text of ["Hello world", "It was sunny — 25°C, naïve café.", "  two  spaces\n\ttab", "数学 🙂"]) {
-    expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
-  }
-});
+it.skipIf(!present)(
+  "decodes what it encoded with GPT-NeoX's tokenizer, and knows no BOS where no config names one",
+  () => {
+    const tokenizer = new Tokenizer(JSON.parse(readFileSync(path, "utf8")) as object, {});
+    expect([tokenizer.addsBos, tokenizer.vocabSize]).toEqual([false, 50277]);
+    for (const text of ["Hello world", "It was sunny — 25°C, naïve café.", "  two  spaces\n\ttab", "数学 🙂"]) {
+      expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
+    }
+  },
+);

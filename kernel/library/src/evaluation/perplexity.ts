@@ -2,7 +2,7 @@ import { display, inspect, tableBundle, type MimeBundle } from "../display.js";
 import { events } from "../events.js";
 import { IGNORED, type LanguageModel } from "../models/model.js";
 import { OptionError, throwIfAborted } from "../errors.js";
-import { checkOptions, flag, integer, signal } from "../options.js";
+import { checkOptions, flag, integer, shown, signal } from "../options.js";
 import { crossEntropy } from "../tensor/kernels.js";
 import { noGrad, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -83,10 +83,10 @@ const TOKENS_AT_ONCE = 2048; // windows are stacked up to here: enough rows for 
  */
 export async function perplexity(
   model: LanguageModel,
-  text: string | { readonly text: string } | readonly number[],
+  text: string | { readonly text: string } | readonly number[] | Int32Array,
   options: PerplexityOptions = {},
 ): Promise<Perplexity> {
-  const given = typeof text === "string" || !("text" in text) ? text : text.text;
+  const given = textOrIds(text);
   const checked = checkOptions("perplexity", options, {
     window: integer({ from: 2, to: model.config.maxPositions, fallback: Math.min(512, model.config.maxPositions) }),
     stride: integer({ from: 1 }),
@@ -109,6 +109,17 @@ export async function perplexity(
   const bytes = typeof given === "string" ? Buffer.byteLength(given) : null;
   const label = model.label === "full precision" ? model.name : `${model.name}, ${model.label}`;
   return new Perplexity(label, nll, tokens, bytes, { window: checked.window, stride, bos });
+}
+
+function textOrIds(text: unknown): string | readonly number[] {
+  const given = typeof text === "object" && text !== null && "text" in text ? text.text : text;
+  if (typeof given === "string") return given;
+  if (Array.isArray(given) && given.every((id) => Number.isInteger(id))) return given as readonly number[];
+  if (given instanceof Int32Array) return [...given];
+  throw new OptionError(
+    "perplexity",
+    `The text is ${shown(given)}. Allowed: a string, a dataset with a text, or token ids.`,
+  );
 }
 
 interface Window {

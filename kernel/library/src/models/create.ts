@@ -3,7 +3,7 @@ import { Decoder, decoderShapes, type ParameterShape } from "./decoder.js";
 import { LanguageModel } from "./model.js";
 import type { Tokenizer } from "./tokenizer.js";
 import { OptionError } from "../errors.js";
-import { checkNames, checkOptions, custom, integer, text } from "../options.js";
+import { checkNames, checkOptions, custom, integer, shown, text } from "../options.js";
 import { Random } from "../random.js";
 import { keep } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
@@ -54,6 +54,12 @@ function initial({ shape, role }: ParameterShape, config: ModelConfig, seed: num
 }
 
 function completeConfig(config: NewModelConfig, tokenizer: Tokenizer | undefined): ModelConfig {
+  if (typeof config !== "object" || config === null) {
+    throw new OptionError(
+      "createModel",
+      `The config is ${shown(config)}. Expected an object with vocabSize, hiddenSize, intermediateSize, layers, heads.`,
+    );
+  }
   const { vocabSize, hiddenSize, intermediateSize, layers, heads } = config;
   const defaults: ModelConfig = {
     modelType: "llama",

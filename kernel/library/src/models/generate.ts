@@ -107,16 +107,12 @@ export async function generate(
 
 function promptIds(model: ModelView, prompt: string | readonly number[]): readonly number[] {
   const ids = typeof prompt === "string" ? model.tokenizer.encode(prompt) : prompt;
-  if (ids.length === 0)
-    throw new OptionError("generate", "The prompt is empty and the model has no BOS token. Give at least one token.");
-  if (ids.length >= model.config.maxPositions) {
-    throw new OptionError(
-      "generate",
-      `The prompt has ${ids.length} tokens. Allowed: fewer than ${model.config.maxPositions}, the positions of "${model.name}".`,
-    );
-  }
-  model.sequences("generate", ids);
-  return ids;
+  const { length } = model.sequences("generate", ids).tokens;
+  if (length < model.config.maxPositions) return ids;
+  throw new OptionError(
+    "generate",
+    `The prompt has ${length} tokens. Allowed: fewer than ${model.config.maxPositions}, the positions of "${model.name}".`,
+  );
 }
 
 /** Logits [vocab] of the token after `fresh`, whose first stands at `offset`. */

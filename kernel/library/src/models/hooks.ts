@@ -1,8 +1,8 @@
 import type { Positions } from "../nn/attention.js";
 import { OptionError, ShapeError } from "../errors.js";
-import { nearest } from "../options.js";
+import { nearest, shown } from "../options.js";
 import { reshape } from "../tensor/ops.js";
-import type { Tensor } from "../tensor/tensor.js";
+import { Tensor } from "../tensor/tensor.js";
 
 /**
  * Sees an activation [batch, length, hidden] on its way; returning a tensor of that shape puts it in its place.
@@ -26,9 +26,9 @@ export function hookNames(layers: number): string[] {
  *
  * @throws {OptionError} for an unknown name, with the nearest ones
  */
-export function expandHooks(op: string, names: readonly string[], layers: number): string[] {
+export function expandHooks(op: string, names: string | readonly string[], layers: number): string[] {
   const known = hookNames(layers);
-  return names.flatMap((name) => {
+  return [names].flat().flatMap((name) => {
     const expanded = name.includes("{i}")
       ? Array.from({ length: layers }, (_, layer) => name.replace("{i}", String(layer)))
       : [name];
@@ -54,6 +54,11 @@ function unknownHook(op: string, name: string, one: string, known: readonly stri
 export function tapOf(op: string, hooks: Hooks | undefined, layers: number): Tap | null {
   const byName = new Map<string, Hook[]>();
   for (const [pattern, hook] of Object.entries(hooks ?? {})) {
+    if (typeof hook !== "function") {
+      throw new OptionError(op, `The hook at "${pattern}" is ${shown(hook)}. Allowed: a function of the activation.`, {
+        hook: pattern,
+      });
+    }
     for (const name of expandHooks(op, [pattern], layers)) byName.set(name, [...(byName.get(name) ?? []), hook]);
   }
   if (byName.size === 0) return null;
@@ -69,8 +74,9 @@ export function tapOf(op: string, hooks: Hooks | undefined, layers: number): Tap
 }
 
 function replaced(op: string, name: string, seen: Tensor, replacement: Tensor, x: Tensor): Tensor {
-  if (replacement.shape.join() !== seen.shape.join()) {
-    const text = `The hook at "${name}" returned [${replacement.shape.join(", ")}]. Allowed: [${seen.shape.join(", ")}], or nothing.`;
+  if (!(replacement instanceof Tensor) || replacement.shape.join() !== seen.shape.join()) {
+    const came = replacement instanceof Tensor ? `[${replacement.shape.join(", ")}]` : shown(replacement);
+    const text = `The hook at "${name}" returned ${came}. Allowed: [${seen.shape.join(", ")}], or nothing.`;
     throw new ShapeError(op, text);
   }
   return reshape(replacement, x.shape);

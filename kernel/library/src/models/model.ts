@@ -8,7 +8,7 @@ import type { Tokenizer } from "./tokenizer.js";
 import type { ModelView } from "./view.js";
 import { DisposedError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { display, inspect, type MimeBundle } from "../display.js";
-import { checkOptions, custom } from "../options.js";
+import { checkOptions, custom, shown } from "../options.js";
 import type { Linear } from "../nn/linear.js";
 import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
@@ -160,13 +160,13 @@ export class LanguageModel implements ModelView {
   }
 
   /** Like `run` without gradients, with the activations [batch, length, hidden] at the named hook points; the caller disposes of all. */
-  runWithCache(input: TokenInput, names: readonly string[]): { logits: Tensor; cache: Map<string, Tensor> } {
+  runWithCache(input: TokenInput, names: string | readonly string[]): { logits: Tensor; cache: Map<string, Tensor> } {
     const { result, cache } = this.recorded("runWithCache", names, (hooks) => this.run(input, { hooks }));
     return { logits: result, cache };
   }
 
   /** The activations [batch, length, hidden] at the named hook points, without the output layer and without gradients; the caller disposes. */
-  activations(input: TokenInput, names: readonly string[]): Map<string, Tensor> {
+  activations(input: TokenInput, names: string | readonly string[]): Map<string, Tensor> {
     const { tokens, batch } = this.sequences("activations", input);
     const run = (hooks: Hooks) => void this.hidden(tokens, batch, hooks, "activations");
     return this.recorded("activations", names, run).cache;
@@ -206,15 +206,22 @@ export class LanguageModel implements ModelView {
   /** A text's or a list's ids, checked. */
   sequences(op: string, input: TokenInput): { tokens: Int32Array; batch: number } {
     if (typeof input === "string") return this.sequences(op, this.tokenizer.encode(input));
-    const rows = (typeof input[0] === "object" ? input : [input]) as readonly ArrayLike<number>[];
-    const length = rows[0]?.length ?? 0;
-    if (rows.some((row) => row.length !== length)) {
-      throw new ShapeError(
+    if (!isList(input)) {
+      throw new OptionError(
         op,
-        `The sequences have lengths ${rows.map((row) => row.length).join(", ")}. Allowed: one length for all.`,
+        `The input is ${shown(input)}. Allowed: a text, an array of token ids, or an array of such arrays.`,
       );
     }
-    const tokens = Int32Array.from(rows.flatMap((row) => Array.from(row)));
+    const rows = (isList(input[0]) ? input : [input]) as readonly ArrayLike<number>[];
+    const length = rows[0]?.length ?? 0;
+    if (rows.some((row) => !isList(row) || row.length !== length)) {
+      const lengths = rows.map((row) => (isList(row) ? row.length : shown(row))).join(", ");
+      throw new ShapeError(op, `The sequences have lengths ${lengths}. Allowed: one length for all.`);
+    }
+    const ids = rows.flatMap((row) => Array.from(row));
+    const broken = ids.find((id) => !Number.isInteger(id));
+    if (broken !== undefined) throw new OptionError(op, `A token id is ${shown(broken)}. Allowed: whole numbers.`);
+    const tokens = Int32Array.from(ids);
     this.checkTokens(op, tokens, length);
     return { tokens, batch: rows.length };
   }
@@ -240,7 +247,7 @@ export class LanguageModel implements ModelView {
   /** Runs with hooks that note activations; these outlive the blocks' scopes and then belong to the caller's. */
   private recorded<T>(
     op: string,
-    names: readonly string[],
+    names: string | readonly string[],
     run: (hooks: Hooks) => T,
   ): { result: T; cache: Map<string, Tensor> } {
     const cache = new Map<string, Tensor>();
@@ -279,4 +286,8 @@ export class LanguageModel implements ModelView {
   private check(op: string): void {
     if (this.gone) throw new DisposedError(op, `The model "${this.name}" was disposed of. Load it again.`);
   }
+}
+
+function isList(value: unknown): value is ArrayLike<number> {
+  return Array.isArray(value) || value instanceof Int32Array;
 }

@@ -285,7 +285,7 @@ export const attention = (q: Tensor, k: Tensor, v: Tensor, options: Attention) =
 export const embedding = (ids: Tensor, weight: Tensor) => apply("embedding", ops.embedding, { weight }, { ids });
 /** x [n, in] · weightᵀ, weight [out, in] → [n, out] */
 export const linear = (x: Tensor, weight: Tensor) => apply("linear", ops.linear, { x, weight }, {});
-/** Mean cross-entropy of softmax(x·weightᵀ) over the counted targets: x [n, d], weight [vocab, d], targets i32 [n] → [1]; logits never exist whole. */
+/** Mean cross-entropy of softmax(x·weightᵀ) over the counted targets: x [n, d], weight [vocab, d], targets i32 [n] → [1], 0 where none counts; logits never exist whole. */
 export const linearCrossEntropy = (x: Tensor, weight: Tensor, targets: Tensor, options: LossOptions = {}) =>
   apply("linearCrossEntropy", ops.linearCrossEntropy, { x, weight }, { ...options, targets });
 /** y + scaling·(x·aᵀ)·bᵀ: y [n, out], x [n, in], a [rank, in], b [out, rank]. Writes into y's bytes unless y is a leaf or something else holds them: do not use y afterwards. */
