@@ -142,7 +142,9 @@ export class KernelLink implements IDisposable {
   }
 
   private onConnection(_: unknown, status: Kernel.ConnectionStatus): void {
-    if (status === "connected" && this._state.kind === "lost" && !this._reopen) {
+    // A restart ends in a new connection too, and a kernel may come back without a word about its status.
+    if (status === "connected" && this._state.kind === "lost") {
+      this._reopen = false;
       void this.open();
     } else if (status !== "connected" && this._state.kind === "connected") {
       this.setState({ kind: "lost", since: Date.now() });

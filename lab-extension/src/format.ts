@@ -5,8 +5,8 @@ const NAMES: Record<ByteUnits, readonly string[]> = {
   binary: ["B", "KiB", "MiB", "GiB", "TiB"],
 };
 
-/** Bytes with three significant digits, for example "12.3 MB". */
-export function formatBytes(bytes: number, units: ByteUnits = "decimal"): string {
+/** Bytes with three significant digits, for example "12.3 MiB". */
+export function formatBytes(bytes: number, units: ByteUnits = "binary"): string {
   const base = units === "decimal" ? 1000 : 1024;
   let value = bytes;
   let unit = 0;

@@ -10,11 +10,11 @@ describe("formatBytes", () => {
     [999_600, "1.00 MB"],
     [130e9, "130 GB"],
   ] as const)("writes %d as %s", ([bytes, text]) => {
-    expect(formatBytes(bytes)).toBe(text);
+    expect(formatBytes(bytes, "decimal")).toBe(text);
   });
 
-  it("counts by 1024 in binary units", () => {
-    expect(formatBytes(1024 * 1024 * 1.5, "binary")).toBe("1.50 MiB");
+  it("counts by 1024 unless told otherwise, as memory() in a cell does", () => {
+    expect(formatBytes(1024 * 1024 * 1.5)).toBe("1.50 MiB");
   });
 });
 

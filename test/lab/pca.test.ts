@@ -1,6 +1,6 @@
 import type { PcaComparison } from "@nibble-lab/messages";
 import { between, colourPoints, type Palette } from "@nibble-lab/lab-extension/lib/pca/colour.js";
-import { pcaFigure } from "@nibble-lab/lab-extension/lib/pca/figure.js";
+import { pcaFigure, wrap } from "@nibble-lab/lab-extension/lib/pca/figure.js";
 import { Comparison, PcaModel } from "@nibble-lab/lab-extension/lib/pca/model.js";
 import type { IKernelFeed, IReceived, LinkState } from "@nibble-lab/lab-extension/lib/tokens.js";
 import { Signal } from "@lumino/signaling";
@@ -153,6 +153,7 @@ describe("pcaFigure", () => {
     isSameScale: false,
     colours,
     theme,
+    width: 600,
   });
 
   it("draws both models on axes with the same ranges that move together", () => {
@@ -167,6 +168,12 @@ describe("pcaFigure", () => {
     expect([...(data[0]!["x"] as Float32Array)]).toEqual([...comparison.axis(1, 0, 0)]);
     expect([...(data[1]!["y"] as Float32Array)]).toEqual([...comparison.axis(1, 1, 1)]);
     expect(data.map((trace) => trace["xaxis"])).toEqual(["x", "x2"]);
+  });
+
+  it("breaks a long name between words and shortens what still does not fit", () => {
+    expect(wrap("full precision", 20)).toEqual(["full precision"]);
+    expect(wrap("rtn, 2-bit round to nearest", 16)).toEqual(["rtn, 2-bit round", "to nearest"]);
+    expect(wrap("abcdefgh ijklmnop qrst", 8)).toEqual(["abcdefgh", "ijklmno…"]);
   });
 
   it("shows a model's name as text, not as markup", () => {

@@ -195,5 +195,5 @@ export class MemoryChart {
   private _resizer = new ResizeObserver(() => this.requestDraw());
   private _seconds = 120;
   private _timer = 0;
-  private _units: ByteUnits = "decimal";
+  private _units: ByteUnits = "binary";
 }

@@ -4,7 +4,7 @@ import { element } from "../dom.js";
 import { formatBytes, type ByteUnits } from "../format.js";
 import type { MemoryModel } from "./model.js";
 
-/** "Memory 12.3 MB" in the status bar; a click opens the panel. */
+/** "Memory 12.3 MiB" in the status bar; a click opens the panel. */
 export class MemoryStatus extends Widget {
   constructor(private readonly options: MemoryStatus.IOptions) {
     super();
@@ -38,7 +38,7 @@ export class MemoryStatus extends Widget {
   }
 
   private _button: HTMLButtonElement;
-  private _units: ByteUnits = "decimal";
+  private _units: ByteUnits = "binary";
 }
 
 export namespace MemoryStatus {

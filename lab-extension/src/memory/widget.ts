@@ -301,7 +301,7 @@ export class MemoryPanel extends Widget {
   private _textTimer = 0;
   /** Kept, so that a new table does not scroll back to its beginning. */
   private _timeScroll = element("div", { class: "nl-Scroll", tabindex: 0 });
-  private _units: ByteUnits = "decimal";
+  private _units: ByteUnits = "binary";
 }
 
 export namespace MemoryPanel {

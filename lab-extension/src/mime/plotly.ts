@@ -80,13 +80,23 @@ export function themedLayout(layout: Readonly<Record<string, unknown>>, theme: T
       colorway: theme.isLight
         ? ["#3a93e6", "#da7e1e", "#4d45bb", "#906679", "#7d2d0b", "#162166"]
         : ["#35cbd2", "#e29858", "#9980fe", "#f7dc1f", "#4c6ca0", "#9b673b"],
+      title: {
+        font: { size: 14 },
+        x: 0,
+        xref: "paper",
+        xanchor: "left",
+        y: 1,
+        yref: "container",
+        yanchor: "top",
+        pad: { t: 10 },
+      },
       xaxis: axis,
       yaxis: axis,
     },
   };
   return {
     height: 360,
-    margin: { l: 50, r: 20, t: layout["title"] ? 50 : 20, b: 40 },
+    margin: { l: 50, r: 20, t: layout["title"] ? 56 : 20, b: 40 },
     template,
     ...layout,
     autosize: layout["width"] === undefined,

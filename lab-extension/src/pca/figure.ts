@@ -12,6 +12,8 @@ export interface PcaView {
   readonly isSameScale: boolean;
   readonly colours: Colours;
   readonly theme: ThemeColours;
+  /** Pixels that both plots share. */
+  readonly width: number;
 }
 
 /** Up to here SVG markers are as fast as WebGL, and cost none of the page's few WebGL contexts. */
@@ -41,7 +43,7 @@ export function pcaFigure(view: PcaView): Figure {
       autosize: true,
       uirevision: [meta.id, axes, view.isSameScale || layer].join(),
       modebar: { bgcolor: "rgba(0,0,0,0)", color: theme.faint, activecolor: theme.brand },
-      margin: { l: 56, r: 10, t: 52, b: 42 },
+      margin: { l: 56, r: 10, t: 64, b: 42 },
       paper_bgcolor: "rgba(0,0,0,0)",
       plot_bgcolor: "rgba(0,0,0,0)",
       font: { family: theme.font, size: 11, color: theme.text },
@@ -53,7 +55,7 @@ export function pcaFigure(view: PcaView): Figure {
       xaxis2: { ...x, domain: [0.51, 1], matches: "x", anchor: "y2" },
       yaxis: { ...y, title: { text: label(axes[1]), standoff: 4 } },
       yaxis2: { ...y, matches: "y", anchor: "x2", showticklabels: false },
-      annotations: [heading(meta.models[0], "x", theme), heading(meta.models[1], "x2", theme)],
+      annotations: [heading(view, 0), heading(view, 1)],
     },
   };
 }
@@ -79,19 +81,36 @@ function cloud({ comparison, layer, axes, colours, theme }: PcaView, side: Side)
   };
 }
 
-function heading(text: string, axis: string, theme: ThemeColours): object {
+/** Pixels of an average bold letter at 12 px. */
+const LETTER = 6.8;
+
+function heading({ comparison, theme, width }: PcaView, side: Side): object {
+  const letters = Math.max(8, Math.floor((width * 0.49 - 34) / LETTER));
+  const lines = wrap(comparison.meta.models[side], letters).map((line) => `<b>${escapeMarkup(line)}</b>`);
   return {
-    text: `<b>${escapeMarkup(text)}</b>`,
+    text: lines.join("<br>"),
     font: { size: 12, color: theme.text },
+    align: "left",
     showarrow: false,
-    x: 0.5,
+    x: 0,
     y: 1,
-    yshift: 20,
-    xref: `${axis} domain`,
+    yshift: 4,
+    xref: side === 0 ? "x domain" : "x2 domain",
     yref: "paper",
-    xanchor: "center",
-    yanchor: "top",
+    xanchor: "left",
+    yanchor: "bottom",
   };
+}
+
+/** At most two lines of about `letters`; what does not fit ends in an ellipsis. */
+export function wrap(text: string, letters: number): string[] {
+  if (text.length <= letters) {
+    return [text];
+  }
+  const space = text.lastIndexOf(" ", letters);
+  const cut = space > 0 ? space : letters;
+  const rest = text.slice(cut).trim();
+  return [text.slice(0, cut), rest.length > letters ? `${rest.slice(0, letters - 1)}…` : rest];
 }
 
 /** Plotly reads a few HTML tags in text. */

@@ -62,6 +62,10 @@ export class PcaPanel extends Widget {
     this.update();
   }
 
+  protected override onResize(): void {
+    this.update();
+  }
+
   protected override onActivateRequest(): void {
     this._stage.node.focus();
   }
@@ -236,7 +240,8 @@ export class PcaPanel extends Widget {
     this._legend.replaceChildren(...legendNodes(colours, (count) => trans.__("and %1 more", count)));
     if (!this._asTable) {
       const theme = themeColours(this.node);
-      void this._stage.show(pcaFigure({ comparison, layer, axes, ranges, isSameScale, colours, theme }));
+      const width = this._stage.node.clientWidth;
+      void this._stage.show(pcaFigure({ comparison, layer, axes, ranges, isSameScale, colours, theme, width }));
     }
   }
 
@@ -310,14 +315,15 @@ export class PcaPanel extends Widget {
     const head = [
       trans.__("Token"),
       trans.__("Prompt"),
-      ...meta.models.flatMap((name) => [`${name}: ${across}`, `${name}: ${up}`]),
+      ...[trans.__("left"), trans.__("right")].flatMap((side) => [`${side} ${across}`, `${side} ${up}`]),
       trans.__("moved"),
     ];
     const caption = trans.__(
-      "Points of layer %1, furthest moved first (%2 of %3)",
+      "Points of layer %1, furthest moved first (%2 of %3). Left: %4. Right: %5.",
       model.layer + 1,
       rows.length,
       meta.points,
+      ...meta.models,
     );
     return element("div", { class: "nl-Scroll", tabindex: 0 }, table(caption, head, rows, [2, 3, 4, 5, 6]));
   }
