@@ -68,10 +68,12 @@ describe("generate", () => {
 describe("sample", () => {
   const logits = [1, 3, 2, -1].map(Math.log1p).map((x) => (Number.isNaN(x) || x === -Infinity ? -50 : x)); // ∝ 2, 4, 3, ~0
 
-  it("gives each token its share of the unit interval, likeliest first", () => {
+  it("gives each token its share of the unit interval, in either order", () => {
     const count = 900;
-    const drawn = Array.from({ length: count }, (_, i) => sample(logits, 1, Infinity, 1, (i + 0.5) / count));
-    expect([0, 1, 2, 3].map((token) => drawn.filter((one) => one === token).length)).toEqual([200, 400, 300, 0]);
+    for (const topP of [1, 1 - 1e-9]) {
+      const drawn = Array.from({ length: count }, (_, i) => sample(logits, 1, Infinity, topP, (i + 0.5) / count));
+      expect([0, 1, 2, 3].map((token) => drawn.filter((one) => one === token).length)).toEqual([200, 400, 300, 0]);
+    }
   });
 
   it("keeps the k likeliest, or the fewest that reach p", () => {

@@ -176,7 +176,10 @@ export function argmax(values: ArrayLike<number>): number {
   return best;
 }
 
-/** The token whose slice of the cumulated probabilities, likeliest first, holds `uniform`. */
+/**
+ * The token whose slice of the cumulated probabilities holds `uniform`; likeliest first where topK or topP cut some off,
+ * otherwise in the vocabulary's order, which needs no sorting.
+ */
 export function sample(
   logits: ArrayLike<number>,
   temperature: number,
@@ -184,8 +187,9 @@ export function sample(
   topP: number,
   uniform: number,
 ): number {
-  const order = Array.from(logits, (_, index) => index).sort((a, b) => logits[b]! - logits[a]! || a - b);
-  const largest = logits[order[0]!]!;
+  const order = Array.from(logits, (_, index) => index);
+  if (topK < order.length || topP < 1) order.sort((a, b) => logits[b]! - logits[a]! || a - b);
+  const largest = logits[argmax(logits)]!;
   const weights = order.slice(0, topK).map((index) => Math.exp((logits[index]! - largest) / temperature));
   const all = weights.reduce((a, b) => a + b, 0);
   let kept = 0;
