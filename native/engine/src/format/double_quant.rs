@@ -58,8 +58,7 @@ pub fn quantize_scales_nested(scales: &[f32]) -> NestedScales {
 pub fn quantize_around(scales: &[f32], offset: f32) -> NestedScales {
     let map = dynamic_map();
     let middles: [f32; 255] = std::array::from_fn(|i| (map[i] + map[i + 1]) / 2.0);
-    let mut nested =
-        NestedScales { codes: Vec::with_capacity(scales.len()), scales: Vec::new(), offset };
+    let mut nested = NestedScales { codes: Vec::with_capacity(scales.len()), scales: Vec::new(), offset };
     for block in scales.chunks(BLOCK) {
         let largest = block.iter().fold(0.0f32, |largest, scale| largest.max((scale - offset).abs()));
         nested.scales.push(largest);

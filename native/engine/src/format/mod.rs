@@ -16,8 +16,8 @@ pub use double_quant::{NestedScales, quantize_scales_nested};
 pub use int::{IntegerGrid, pack_integers, quantize_integer, unpack_integers};
 pub use nf4::quantize_nf4;
 
-/// Codes decoded at a time: a multiple of every block that NF4 allows below it, and small enough for the stack.
-pub(crate) const RUN: usize = 512;
+/// Codes decoded at a time.
+pub(crate) const RUN: usize = 128;
 
 /// How a weight's codes are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -207,9 +207,7 @@ impl PackedRef<'_> {
                     let first = row * self.columns + column;
                     nf4::to_weights(simd, codes, first, self.group, &self.scales, out);
                 }
-                _ => self.each_group(row, column, out.len(), |range, scale, zero| {
-                    int::to_weights(&codes[range.clone()], scale, zero, &mut out[range]);
-                }),
+                _ => self.levels(codes, row, column, false, out),
             }
             column += out.len();
         }
@@ -223,9 +221,7 @@ impl PackedRef<'_> {
         for out in out.chunks_mut(RUN) {
             let codes = &mut codes[..out.len()];
             self.unpack(simd, row, column, codes);
-            self.each_group(row, column, out.len(), |range, _, zero| {
-                int::to_weights(&codes[range.clone()], 1.0, zero, &mut out[range]);
-            });
+            self.levels(codes, row, column, true, out);
             column += out.len();
         }
     }
@@ -241,22 +237,17 @@ impl PackedRef<'_> {
         }
     }
 
-    /// Calls `f` with each stretch of `length` columns from `column` that lies in one group, its scale and zero point.
+    /// Codes of columns `column..` → `scale·(q − zeroPoint)`, or the latter factor alone.
     #[inline(always)]
-    fn each_group(
-        &self,
-        row: usize,
-        column: usize,
-        length: usize,
-        mut f: impl FnMut(std::ops::Range<usize>, f32, f32),
-    ) {
+    fn levels(&self, codes: &[u8], row: usize, column: usize, unscaled: bool, out: &mut [f32]) {
         let (groups, size) = (self.groups(), self.group_size());
         let mut at = 0;
-        while at < length {
+        while at < codes.len() {
             let group = (column + at) / size;
-            let end = length.min((group + 1) * size - column);
+            let end = codes.len().min((group + 1) * size - column);
             let index = row * groups + group;
-            f(at..end, self.scales.get(index), self.zero_points[index]);
+            let scale = if unscaled { 1.0 } else { self.scales.get(index) };
+            int::to_weights(&codes[at..end], scale, self.zero_points[index], &mut out[at..end]);
             at = end;
         }
     }

@@ -27,6 +27,17 @@ pub const LEVELS: [f32; 16] = [
     1.0,
 ];
 
+/// Byte `i` of each level.
+const PLANES: [[u8; 16]; 4] = {
+    let mut planes = [[0; 16]; 4];
+    let mut at = 0;
+    while at < 64 {
+        planes[at % 4][at / 4] = LEVELS[at / 4].to_le_bytes()[at % 4];
+        at += 1;
+    }
+    planes
+};
+
 /// Block lengths that bitsandbytes reads.
 pub const BLOCKS: [usize; 8] = [32, 64, 128, 256, 512, 1024, 2048, 4096];
 
@@ -74,12 +85,22 @@ pub fn quantize_nf4(op: &'static str, w: &[f32], block: usize) -> Result<(Vec<u8
 
 /// The codes of elements `first..` of the flattened tensor, one a byte.
 #[inline(always)]
-pub(crate) fn unpack<S: Simd>(_: S, packed: &[u8], first: usize, out: &mut [u8]) {
+pub(crate) fn unpack<S: Simd>(simd: S, packed: &[u8], first: usize, out: &mut [u8]) {
     let (head, body) = out.split_at_mut((first % 2).min(out.len()));
     if let [out] = head {
         *out = packed[first / 2] & 15;
     }
     let packed = &packed[first.div_ceil(2)..];
+    let (wholes, _) = body.as_chunks_mut::<32>();
+    let (bytes, _) = packed.as_chunks::<16>();
+    for (out, bytes) in wholes.iter_mut().zip(bytes) {
+        let bytes = u8x16::from_slice(simd, bytes);
+        let (even, odd) = (bytes >> 4, bytes & 15u8);
+        even.zip_low(odd).store_slice(&mut out[..16]);
+        even.zip_high(odd).store_slice(&mut out[16..]);
+    }
+    let done = wholes.len();
+    let (packed, body) = (&packed[16 * done..], &mut body[32 * done..]);
     let (pairs, tail) = body.as_chunks_mut::<2>();
     for (byte, out) in packed.iter().zip(pairs.iter_mut()) {
         *out = [byte >> 4, byte & 15];
@@ -91,14 +112,7 @@ pub(crate) fn unpack<S: Simd>(_: S, packed: &[u8], first: usize, out: &mut [u8])
 
 /// Codes of elements `first..` → levels times their blocks' scales.
 #[inline(always)]
-pub(crate) fn to_weights<S: Simd>(
-    simd: S,
-    codes: &[u8],
-    first: usize,
-    block: usize,
-    scales: &Scales,
-    out: &mut [f32],
-) {
+pub(crate) fn to_weights<S: Simd>(simd: S, codes: &[u8], first: usize, block: usize, scales: &Scales, out: &mut [f32]) {
     let mut at = 0;
     while at < codes.len() {
         let index = (first + at) / block;
@@ -111,25 +125,24 @@ pub(crate) fn to_weights<S: Simd>(
 /// `LEVELS[code]·scale`: four byte-wise table look-ups give the four bytes of each number.
 #[inline(always)]
 fn look_up<S: Simd>(simd: S, codes: &[u8], scale: f32, out: &mut [f32]) {
-    let planes: [u8x32<S>; 4] = std::array::from_fn(|byte| {
-        let plane: [u8; 16] = LEVELS.map(|level| level.to_le_bytes()[byte]);
-        u8x32::block_splat(u8x16::from_slice(simd, &plane))
-    });
+    let plane = |plane: &[u8; 16]| u8x32::block_splat(u8x16::from_slice(simd, plane));
+    let planes = [plane(&PLANES[0]), plane(&PLANES[1]), plane(&PLANES[2]), plane(&PLANES[3])];
+    let factor = f32x8::splat(simd, scale);
     let (codes, last_codes) = codes.as_chunks::<32>();
     let (out, last_out) = out.as_chunks_mut::<32>();
     for (codes, out) in codes.iter().zip(out) {
         let codes = u8x32::from_slice(simd, codes);
-        let bytes = planes.map(|plane| plane.swizzle_dyn_within_blocks(codes));
-        let words = |a: u8x32<S>, b: u8x32<S>| -> [u16x16<S>; 2] {
-            [a.zip_low(b).bitcast(), a.zip_high(b).bitcast()]
-        };
-        let (low, high) = (words(bytes[0], bytes[1]), words(bytes[2], bytes[3]));
+        let byte0 = planes[0].swizzle_dyn_within_blocks(codes);
+        let byte1 = planes[1].swizzle_dyn_within_blocks(codes);
+        let byte2 = planes[2].swizzle_dyn_within_blocks(codes);
+        let byte3 = planes[3].swizzle_dyn_within_blocks(codes);
+        let low: [u16x16<S>; 2] = [byte0.zip_low(byte1).bitcast(), byte0.zip_high(byte1).bitcast()];
+        let high: [u16x16<S>; 2] = [byte2.zip_low(byte3).bitcast(), byte2.zip_high(byte3).bitcast()];
         for half in 0..2 {
-            let numbers: [f32x8<S>; 2] =
-                [low[half].zip_low(high[half]).bitcast(), low[half].zip_high(high[half]).bitcast()];
-            for (i, numbers) in numbers.into_iter().enumerate() {
-                (numbers * scale).store_slice(&mut out[16 * half + 8 * i..][..8]);
-            }
+            let first: f32x8<S> = low[half].zip_low(high[half]).bitcast();
+            let second: f32x8<S> = low[half].zip_high(high[half]).bitcast();
+            (first * factor).store_slice(&mut out[16 * half..16 * half + 8]);
+            (second * factor).store_slice(&mut out[16 * half + 8..16 * half + 16]);
         }
     }
     for (code, out) in last_codes.iter().zip(last_out) {

@@ -3,7 +3,9 @@
 
 #![expect(unsafe_code, reason = "vector loads and stores, and a call that needs AVX-512 F")]
 
-use std::arch::x86_64::{__m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps};
+use std::arch::x86_64::{
+    __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
+};
 
 /// Proof that the processor has AVX-512 F.
 #[derive(Clone, Copy)]

@@ -61,7 +61,10 @@ impl Left {
         let per_task = (BLOCK / height).max(1);
         let tasks = filled.chunks_mut(block.max(1)).enumerate().flat_map(|(block, filled)| {
             let depth = Span { start: block * DEPTH, length: DEPTH.min(k - block * DEPTH) };
-            filled.chunks_mut((per_task * height * depth.length).max(1)).enumerate().map(move |(n, out)| (n, depth, out))
+            filled
+                .chunks_mut((per_task * height * depth.length).max(1))
+                .enumerate()
+                .map(move |(n, out)| (n, depth, out))
         });
         let tasks: Vec<_> = tasks.collect();
         pool::run(|| {
@@ -86,10 +89,8 @@ impl Left {
 
 /// Numbers for panels.
 pub(super) fn numbers(count: usize, cancel: &Cancel) -> Result<Buffer> {
-    Buffer::new(count * size_of::<f32>(), Fill::Any).ok_or_else(|| Error::Internal {
-        op: cancel.op(),
-        what: format!("no memory for {count} numbers of workspace"),
-    })
+    Buffer::new(count * size_of::<f32>(), Fill::Any)
+        .ok_or_else(|| Error::Internal { op: cancel.op(), what: format!("no memory for {count} numbers of workspace") })
 }
 
 /// The blocks of `length` that make up `0..total`.
@@ -113,7 +114,11 @@ impl<B: Source> Product<'_, B> {
         for rows in spans(self.m, rows_at_once(self.m, self.k).max(1)) {
             let left = Left::pack(isa, self.a, rows, self.k, cancel)?;
             let tasks = self.tasks(rows, left.height);
-            pool::run(|| tasks.par_iter().try_for_each(|&(part, columns)| self.strip(isa, &left, rows, part, columns, &c, cancel)))?;
+            pool::run(|| {
+                tasks
+                    .par_iter()
+                    .try_for_each(|&(part, columns)| self.strip(isa, &left, rows, part, columns, &c, cancel))
+            })?;
         }
         Ok(())
     }

@@ -109,13 +109,7 @@ pub(super) fn dots<B: Rows>(
 }
 
 #[inline(always)]
-fn four_rows<S: Simd, B: Rows>(
-    simd: S,
-    a: &Left<'_>,
-    b: &B,
-    four: Span,
-    sums: &mut [[f32; TOGETHER]; MOST_ROWS],
-) {
+fn four_rows<S: Simd, B: Rows>(simd: S, a: &Left<'_>, b: &B, four: Span, sums: &mut [[f32; TOGETHER]; MOST_ROWS]) {
     let mut space = [[0.0; RUN]; TOGETHER];
     for span in spans(a.columns, RUN) {
         let [s0, s1, s2, s3] = &mut space;
@@ -140,26 +134,22 @@ fn four_rows<S: Simd, B: Rows>(
 
 /// `sums[i][j] += Σ_k a[i][k]·b[j][k]`
 #[inline(always)]
-fn add_dots<S: Simd, const N: usize>(
-    simd: S,
-    a: [&[f32]; N],
-    b: [&[f32]; TOGETHER],
-    sums: &mut [[f32; TOGETHER]],
-) {
+fn add_dots<S: Simd, const N: usize>(simd: S, a: [&[f32]; N], b: [&[f32]; TOGETHER], sums: &mut [[f32; TOGETHER]]) {
     let lanes = S::f32s::LEN;
     let length = b[0].len();
     let whole = length / lanes * lanes;
     let mut vectors = [[S::f32s::splat(simd, 0.0); TOGETHER]; N];
     for k in (0..whole).step_by(lanes) {
-        let b = b.map(
-            #[inline(always)]
-            |b| S::f32s::from_slice(simd, &b[k..k + lanes]),
-        );
-        for (a, vectors) in a.iter().zip(&mut vectors) {
-            let a = S::f32s::from_slice(simd, &a[k..k + lanes]);
-            for (vector, b) in vectors.iter_mut().zip(b) {
-                *vector = a.mul_add(b, *vector);
-            }
+        let b0 = S::f32s::from_slice(simd, &b[0][k..k + lanes]);
+        let b1 = S::f32s::from_slice(simd, &b[1][k..k + lanes]);
+        let b2 = S::f32s::from_slice(simd, &b[2][k..k + lanes]);
+        let b3 = S::f32s::from_slice(simd, &b[3][k..k + lanes]);
+        for i in 0..N {
+            let a = S::f32s::from_slice(simd, &a[i][k..k + lanes]);
+            vectors[i][0] = a.mul_add(b0, vectors[i][0]);
+            vectors[i][1] = a.mul_add(b1, vectors[i][1]);
+            vectors[i][2] = a.mul_add(b2, vectors[i][2]);
+            vectors[i][3] = a.mul_add(b3, vectors[i][3]);
         }
     }
     for ((a, vectors), sums) in a.iter().zip(&vectors).zip(sums) {
@@ -223,9 +213,10 @@ fn combine<S: Simd, B: Rows>(
         ];
         for (row, sums) in sums.iter_mut().enumerate().take(a.rows) {
             let a = a.stretch(row, four);
-            let factors = [0, 1, 2, 3].map(|i| a.get(i).copied().unwrap_or(0.0));
+            let mut factors = [0.0; TOGETHER];
+            factors[..a.len()].copy_from_slice(a);
             let length = columns.length;
-            let [r0, r1, r2, r3] = rows.map(|row| &row[..length]);
+            let [r0, r1, r2, r3] = [&rows[0][..length], &rows[1][..length], &rows[2][..length], &rows[3][..length]];
             for (j, sum) in sums[..length].iter_mut().enumerate() {
                 *sum += (factors[0] * r0[j] + factors[1] * r1[j]) + (factors[2] * r2[j] + factors[3] * r3[j]);
             }

@@ -74,14 +74,14 @@ fn tile<S: Simd>(simd: S, a: &[f32], b: &[f32], out: &mut [f32]) {
     let lanes = S::f32s::LEN;
     let mut sums = [[S::f32s::splat(simd, 0.0); VECTORS]; ROWS];
     for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(VECTORS * lanes)) {
-        let b: [S::f32s; VECTORS] = std::array::from_fn(
-            #[inline(always)]
-            |i| S::f32s::from_slice(simd, &b[i * lanes..(i + 1) * lanes]),
-        );
+        let mut vectors = [S::f32s::splat(simd, 0.0); VECTORS];
+        for i in 0..VECTORS {
+            vectors[i] = S::f32s::from_slice(simd, &b[i * lanes..(i + 1) * lanes]);
+        }
         for row in 0..ROWS {
             let a = S::f32s::splat(simd, a[row]);
-            for (sum, b) in sums[row].iter_mut().zip(b) {
-                *sum = a.mul_add(b, *sum);
+            for i in 0..VECTORS {
+                sums[row][i] = a.mul_add(vectors[i], sums[row][i]);
             }
         }
     }

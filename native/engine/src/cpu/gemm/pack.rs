@@ -33,18 +33,16 @@ impl Source for MatRef<'_> {
     #[inline(always)]
     fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
         if self.transposed {
-            each_panel(depth, columns, width, out, |columns, out| {
-                interleave(simd, columns.length, width, out, |i| {
-                    &self.data[(columns.start + i) * self.stride + depth.start..][..depth.length]
-                });
-            });
-        } else {
-            each_panel(depth, columns, width, out, |columns, out| {
-                for (k, out) in out.chunks_exact_mut(width).enumerate() {
-                    let row = &self.data[(depth.start + k) * self.stride + columns.start..][..columns.length];
-                    copy_padded(row, out);
+            for (columns, out) in panels(depth, columns, width, out) {
+                for (out, near) in near(depth, width, out) {
+                    interleave(simd, *self, near, columns, width, out);
                 }
-            });
+            }
+        } else {
+            for k in 0..depth.length {
+                let row = &self.data[(depth.start + k) * self.stride + columns.start..][..columns.length];
+                spread(row, width, depth.length * width, k * width, out);
+            }
         }
     }
 }
@@ -52,21 +50,25 @@ impl Source for MatRef<'_> {
 impl Source for Forward<'_> {
     #[inline(always)]
     fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
-        let mut rows = [[0.0; LONGEST]; 4];
-        each_panel(depth, columns, width, out, |columns, out| {
-            for first in (0..width).step_by(4) {
-                for (i, row) in rows.iter_mut().enumerate() {
-                    let row = &mut row[..depth.length];
-                    if first + i < columns.length {
-                        self.0.decode(simd, columns.start + first + i, depth.start, row);
-                    } else {
-                        row.fill(0.0);
+        let mut rows = [[0.0; NEAR]; 4];
+        for (columns, out) in panels(depth, columns, width, out) {
+            for (out, near) in near(depth, width, out) {
+                for first in (0..width).step_by(4) {
+                    for (i, row) in rows.iter_mut().enumerate() {
+                        let row = &mut row[..near.length];
+                        if first + i < columns.length {
+                            self.0.decode(simd, columns.start + first + i, near.start, row);
+                        } else {
+                            row.fill(0.0);
+                        }
                     }
+                    let [r0, r1, r2, r3] = &rows;
+                    let length = near.length;
+                    let four = [&r0[..length], &r1[..length], &r2[..length], &r3[..length]];
+                    interleave_four(simd, four, first, width, out);
                 }
-                let rows = [0, 1, 2, 3].map(|i| &rows[i][..depth.length]);
-                interleave_four(simd, rows, first, width, out);
             }
-        });
+        }
     }
 }
 
@@ -75,14 +77,22 @@ impl Source for Backward<'_> {
     fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
         let mut row = [0.0; LONGEST];
         let row = &mut row[..columns.length];
-        let panel = depth.length * width;
         for k in 0..depth.length {
             self.0.decode(simd, depth.start + k, columns.start, row);
-            for (row, out) in row.chunks(width).zip(out.chunks_exact_mut(panel)) {
-                copy_padded(row, &mut out[k * width..(k + 1) * width]);
-            }
+            spread(row, width, depth.length * width, k * width, out);
         }
     }
+}
+
+/// Depth that is transposed at a time: this much of a panel of 32 columns fits in the first-level cache.
+const NEAR: usize = 128;
+
+/// A panel in stretches of [`NEAR`].
+fn near(depth: Span, width: usize, panel: &mut [f32]) -> impl Iterator<Item = (&mut [f32], Span)> {
+    panel.chunks_mut(NEAR * width).enumerate().map(move |(i, out)| {
+        let length = out.len() / width;
+        (out, Span { start: depth.start + i * NEAR, length })
+    })
 }
 
 /// Fills panels `[rows/height][depth][height]` with a block of `A[m, k]`; rows beyond the last are 0.
@@ -92,46 +102,49 @@ pub(super) fn pack_left<S: Simd>(simd: S, a: MatRef<'_>, rows: Span, depth: Span
     MatRef { transposed: !a.transposed, ..a }.pack(simd, depth, rows, height, out);
 }
 
+/// The columns of each panel, and its part of `out`.
+fn panels(depth: Span, columns: Span, width: usize, out: &mut [f32]) -> impl Iterator<Item = (Span, &mut [f32])> {
+    let Span { start, length } = columns;
+    out.chunks_exact_mut((depth.length * width).max(1)).take(length.div_ceil(width)).enumerate().map(
+        move |(panel, out)| {
+            let first = panel * width;
+            (Span { start: start + first, length: width.min(length - first) }, out)
+        },
+    )
+}
+
+/// Copies a row of B into its places: `width` numbers at `at` of each panel, the last filled up with 0.
 #[inline(always)]
-fn each_panel(depth: Span, columns: Span, width: usize, out: &mut [f32], mut f: impl FnMut(Span, &mut [f32])) {
-    for (panel, out) in out.chunks_exact_mut((depth.length * width).max(1)).enumerate() {
-        let first = panel * width;
-        if first >= columns.length {
-            break;
+fn spread(row: &[f32], width: usize, panel: usize, at: usize, out: &mut [f32]) {
+    for (row, out) in row.chunks(width).zip(out.chunks_exact_mut(panel)) {
+        let (there, missing) = out[at..at + width].split_at_mut(row.len());
+        // Vectors, where the call of a copy would cost more than the copy.
+        let (wholes, rest) = row.as_chunks::<8>();
+        let (outs, out_rest) = there.as_chunks_mut::<8>();
+        for (out, whole) in outs.iter_mut().zip(wholes) {
+            *out = *whole;
         }
-        let span = Span { start: columns.start + first, length: width.min(columns.length - first) };
-        f(span, out);
+        out_rest.copy_from_slice(rest);
+        missing.fill(0.0);
     }
 }
 
+/// `out[k, i] = b[columns.start + i, depth.start + k]` as stored; the rest of the panel's width is 0.
 #[inline(always)]
-fn copy_padded(row: &[f32], out: &mut [f32]) {
-    let (there, missing) = out.split_at_mut(row.len());
-    there.copy_from_slice(row);
-    missing.fill(0.0);
-}
-
-/// `out[k, i] = rows(i)[k]` for `count` rows of `width`, the rest 0.
-#[inline(always)]
-fn interleave<'a, S: Simd>(
-    simd: S,
-    count: usize,
-    width: usize,
-    out: &mut [f32],
-    rows: impl Fn(usize) -> &'a [f32],
-) {
-    let fours = count / 4 * 4;
-    for first in (0..fours).step_by(4) {
-        interleave_four(simd, [0, 1, 2, 3].map(|i| rows(first + i)), first, width, out);
+fn interleave<S: Simd>(simd: S, b: MatRef<'_>, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
+    let row = |i: usize| &b.data[(columns.start + i) * b.stride + depth.start..][..depth.length];
+    let fours = columns.length / 4 * 4;
+    for i in (0..fours).step_by(4) {
+        interleave_four(simd, [row(i), row(i + 1), row(i + 2), row(i + 3)], i, width, out);
     }
-    for i in fours..count {
-        for (out, &x) in out[i..].iter_mut().step_by(width).zip(rows(i)) {
+    for i in fours..columns.length {
+        for (out, &x) in out[i..].iter_mut().step_by(width).zip(row(i)) {
             *out = x;
         }
     }
-    if count < width {
+    if columns.length < width {
         for out in out.chunks_exact_mut(width) {
-            out[count..].fill(0.0);
+            out[columns.length..].fill(0.0);
         }
     }
 }
@@ -144,9 +157,14 @@ fn interleave_four<S: Simd>(simd: S, rows: [&[f32]; 4], at: usize, width: usize,
     let (b1, t1) = r1.as_chunks::<4>();
     let (b2, t2) = r2.as_chunks::<4>();
     let (b3, t3) = r3.as_chunks::<4>();
-    let (body, tail) = out.split_at_mut(b0.len() * 4 * width);
-    for ((((out, b0), b1), b2), b3) in body.chunks_exact_mut(4 * width).zip(b0).zip(b1).zip(b2).zip(b3) {
-        let [v0, v1, v2, v3] = [b0, b1, b2, b3].map(|block| f32x4::from_slice(simd, block));
+    let count = b0.len();
+    let (b1, b2, b3) = (&b1[..count], &b2[..count], &b3[..count]);
+    let (body, tail) = out.split_at_mut(count * 4 * width);
+    for (i, out) in body.chunks_exact_mut(4 * width).enumerate() {
+        let v0 = f32x4::from_slice(simd, &b0[i]);
+        let v1 = f32x4::from_slice(simd, &b1[i]);
+        let v2 = f32x4::from_slice(simd, &b2[i]);
+        let v3 = f32x4::from_slice(simd, &b3[i]);
         let (even_low, even_high) = (v0.zip_low(v2), v0.zip_high(v2));
         let (odd_low, odd_high) = (v1.zip_low(v3), v1.zip_high(v3));
         even_low.zip_low(odd_low).store_slice(&mut out[at..at + 4]);

@@ -40,7 +40,10 @@ pub(super) fn packed_backward_scales(
         let left = Left::pack(isa, dy, Span { start: 0, length: n }, batch.length, cancel)?;
         let strips: Vec<_> = spans(k, STRIP).collect();
         let parts: Vec<_> = pool::run(|| {
-            strips.par_iter().map(|&columns| strip(isa, &left, x, batch.length, columns, w, cancel)).collect::<Result<_>>()
+            strips
+                .par_iter()
+                .map(|&columns| strip(isa, &left, x, batch.length, columns, w, cancel))
+                .collect::<Result<_>>()
         })?;
         for (columns, part) in strips.iter().zip(parts) {
             let (first, count) = groups_of(w, *columns);

@@ -1,6 +1,9 @@
 //! A matrix that tasks write side by side, each its own tile.
 
-#![expect(unsafe_code, reason = "tiles of a row-major matrix are not slices of it, so the borrow checker cannot split it")]
+#![expect(
+    unsafe_code,
+    reason = "tiles of a row-major matrix are not slices of it, so the borrow checker cannot split it"
+)]
 
 use std::marker::PhantomData;
 
