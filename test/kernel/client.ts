@@ -74,6 +74,13 @@ export class Client {
     return client;
   }
 
+  /** A kernel that has run a cell: its compiler is loaded. */
+  static async warm(options: { cwd?: string } = {}): Promise<Client> {
+    const client = await Client.start(options);
+    await client.execute("0");
+    return client;
+  }
+
   /** Sends without waiting; the result is the message's id. */
   async send(channel: RequestChannel, type: string, content: object, extra: { buffers?: Uint8Array[]; subshell?: string; parent?: Message; key?: string } = {}): Promise<string> {
     const header = {

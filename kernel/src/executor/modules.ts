@@ -46,7 +46,8 @@ function resolve(specifier: string): string {
 }
 
 function define(target: Namespace, local: string, module: Namespace, exported: string, specifier: string): void {
-  delete target[local];
+  // Deleting would make the namespace object slow for good: only where it must.
+  if (Object.getOwnPropertyDescriptor(target, local)?.get !== undefined) replace(target, local, undefined);
   if (exported === "*") {
     target[local] = module;
   } else if (exported in module) {

@@ -30,7 +30,13 @@ export class CellPositions {
     if (segment === undefined) return { line: 1, column: 1 };
     const changed = (changedStarts[segment[1]] ?? 0) + segment[2] - this.map.prefix;
     const offset = originalOffset(this.map.edits, Math.max(0, changed)) - this.map.shift;
-    return positionAt(sourceStarts, Math.min(Math.max(0, offset), this.source.length));
+    return positionAt(sourceStarts, this.calleeStart(Math.min(Math.max(0, offset), this.source.length)));
+  }
+
+  /** V8 places `(0, f)(x)` at the second parenthesis, but `f(x)` at its name. */
+  private calleeStart(offset: number): number {
+    const name = this.source[offset] === "(" ? /[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.exec(this.source.slice(0, offset))?.[0] : undefined;
+    return offset - (name?.length ?? 0);
   }
 
   private decode() {

@@ -9,7 +9,7 @@ import type { Declared } from "./declarations.js";
 import { Executor } from "./executor.js";
 import type { History } from "./history.js";
 import { readMagic } from "./magics.js";
-import { executeReply, failure, Runs } from "./runs.js";
+import { executeReply, failure, Runs, type ActiveRun } from "./runs.js";
 
 /** A second interrupt counts as "it is stuck" when the first had this long to work. */
 const STUCK_MS = 800;
@@ -67,7 +67,7 @@ export class Execution {
 
   /** First: end what runs, keep what is defined. Again while it is stuck: a new executor. */
   interrupt(): void {
-    const stuck = this.runs.all().find((run) => run.interruptedAt !== null && Date.now() - run.interruptedAt > STUCK_MS);
+    const stuck = this.runs.all().find((run) => run.sent && run.interruptedAt !== null && Date.now() - run.interruptedAt > STUCK_MS);
     if (stuck !== undefined) return this.executor.kill();
     for (const run of this.runs.all()) run.interruptedAt ??= Date.now();
     this.executor.send({ kind: "interrupt" });
@@ -105,15 +105,24 @@ export class Execution {
       if ("problem" in magic) return failure("UnsupportedError", magic.problem);
       return { status: "ok", result: null, expressions: {}, page: magic.page };
     }
+    const { active, outcome } = this.runs.start(request, count);
+    const problem = await this.compileAndSend(active, source, silent);
+    if (problem !== null) active.finish(problem);
+    return outcome;
+  }
+
+  private async compileAndSend(active: ActiveRun, source: string, silent: boolean): Promise<RunOutcome | null> {
+    const { run, count, request } = active;
     const compilation = await this.compiler.rewrite(source);
     if (!compilation.ok) return syntaxError(compilation.problem, source, count);
     const { compiled, declared } = compilation;
     if (!silent) this.host.cellStarted(count, source, declared);
     const expressions = await this.compileExpressions(recordField(request.content, "user_expressions"));
-    const { run, outcome } = this.runs.start(request, count);
+    if (active.interruptedAt !== null) return failure("Interrupted", "The cell was interrupted before it ran.");
     const allowStdin = flagField(request.content, "allow_stdin", true);
     this.executor.send({ kind: "run", cell: { run, count, source, compiled, expressions, silent, allowStdin } });
-    return outcome;
+    active.sent = true;
+    return null;
   }
 
   private async compileExpressions(asked: Content): Promise<Record<string, CompiledCell>> {

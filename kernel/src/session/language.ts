@@ -35,26 +35,38 @@ const COLD_WAIT_MS = 1500;
 /** Types, for those who write: answered by the language service in its own thread, also while a cell runs. */
 export class Language {
   private isWarm = false;
+  /** Cells that ran before the worker was wanted; null from then on. */
+  private early: LanguageQuestion[] | null = [];
   private readonly worker = new WorkerClient<LanguageQuestion>(new URL("./language-worker.js", import.meta.url));
 
   /** @param names every name that a cell can use now: the answer while types are still being read */
   constructor(private readonly names: () => Promise<readonly string[]>) {}
 
-  async warm(): Promise<void> {
-    await this.worker.ask({ op: "warm" });
-    this.isWarm = true;
+  /** Starts to read types, which takes a processor for seconds; a question starts it as well. */
+  warm(): void {
+    if (this.early === null) return;
+    const early = this.early;
+    this.early = null;
+    for (const question of early) this.tell(question);
+    void this.worker.ask({ op: "warm" }).then(() => (this.isWarm = true), ignoreReported);
   }
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
-    void this.worker.ask({ op: "addCell", count, source, declared });
+    this.tell({ op: "addCell", count, source, declared });
   }
 
   /** The executor is new: no cell is known. */
   forget(): void {
-    void this.worker.ask({ op: "forget" });
+    this.tell({ op: "forget" });
+  }
+
+  private tell(question: LanguageQuestion): void {
+    if (this.early !== null) this.early.push(question);
+    else this.worker.ask(question).catch(ignoreReported);
   }
 
   async complete(source: string, cursor: number): Promise<Content> {
+    this.warm();
     const offset = codePointsToUnits(source, cursor);
     const typedAnswer = this.worker.ask<Completions>({ op: "complete", source, offset });
     const isLate = !this.isWarm && (await isPendingAfter(typedAnswer, COLD_WAIT_MS));
@@ -72,11 +84,15 @@ export class Language {
   }
 
   async inspect(source: string, offset: number, detail: number): Promise<Content> {
+    this.warm();
     const found = await this.worker.ask<Inspection | null>({ op: "inspect", source, offset, detail });
     if (found === null) return { status: "ok", found: false, data: {}, metadata: {} };
     return { status: "ok", found: true, data: { "text/plain": found.text, "text/markdown": found.markdown }, metadata: {} };
   }
 }
+
+/** The worker's client has said on stderr what went wrong. */
+function ignoreReported(): void {}
 
 async function isPendingAfter(answer: Promise<unknown>, limitMs: number): Promise<boolean> {
   let timer: NodeJS.Timeout | undefined;

@@ -10,6 +10,8 @@ export interface ActiveRun {
   readonly count: number;
   readonly request: Request;
   interruptedAt: number | null;
+  /** False while it is still being compiled. */
+  sent: boolean;
   readonly finish: (outcome: RunOutcome) => void;
 }
 
@@ -19,18 +21,19 @@ export class Runs {
   private readonly active = new Map<number, ActiveRun>();
   private readonly parents = new Map<number, Header>();
 
-  start(request: Request, count: number): { run: number; outcome: Promise<RunOutcome> } {
+  start(request: Request, count: number): { active: ActiveRun; outcome: Promise<RunOutcome> } {
     const run = ++this.next;
     this.parents.set(run, request.header);
     if (this.parents.size > REMEMBERED) this.parents.delete(this.parents.keys().next().value!);
-    const outcome = new Promise<RunOutcome>((resolve) => {
-      const finish = (value: RunOutcome) => {
-        this.active.delete(run);
-        resolve(value);
-      };
-      this.active.set(run, { run, count, request, interruptedAt: null, finish });
-    });
-    return { run, outcome };
+    let settle!: (outcome: RunOutcome) => void;
+    const outcome = new Promise<RunOutcome>((resolve) => (settle = resolve));
+    const finish = (value: RunOutcome) => {
+      this.active.delete(run);
+      settle(value);
+    };
+    const active: ActiveRun = { run, count, request, interruptedAt: null, sent: false, finish };
+    this.active.set(run, active);
+    return { active, outcome };
   }
 
   get(run: number): ActiveRun | undefined {

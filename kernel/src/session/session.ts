@@ -45,7 +45,7 @@ const KERNEL_INFO: Content = {
 };
 
 /** The first cell is worth more than the first completion: reading types takes a processor for seconds. */
-const LANGUAGE_DELAY_MS = 1000;
+const LANGUAGE_DELAY_MS = 3000;
 
 /** One kernel, from the moment when its sockets are bound to its shutdown. */
 export class Session {
@@ -79,7 +79,7 @@ export class Session {
     await this.sockets.bind(this.connection);
     this.dispatcher.listen();
     this.compiler.warm();
-    setTimeout(() => void this.language.warm(), LANGUAGE_DELAY_MS).unref();
+    setTimeout(() => this.language.warm(), LANGUAGE_DELAY_MS).unref();
   }
 
   /** Ends the executor, and resolves when the last message has left. */
@@ -92,7 +92,7 @@ export class Session {
   private handlers(): HandlerTable {
     const simple = (answer: (request: Request) => Content | Promise<Content>) => async (request: Request) => ({ reply: await answer(request) });
     return {
-      queued: { execute_request: (request) => this.execution.execute(request) },
+      queued: { execute_request: async (request) => ({ ...(await this.execution.execute(request)), after: () => this.language.warm() }) },
       aborted: () => this.execution.aborted(),
       immediate: {
         kernel_info_request: simple(() => KERNEL_INFO),

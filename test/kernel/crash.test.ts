@@ -1,0 +1,55 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { Client, errorOf, streamText } from "./client.js";
+
+let client: Client;
+beforeAll(async () => {
+  client = await Client.warm();
+});
+afterAll(() => client.stop());
+
+/** Each ends the process that runs cells in its own way. */
+const rows: readonly (readonly [string, string, RegExp])[] = [
+  ["process.exit", "console.log('before'); process.exit(3)", /exited with code 3/],
+  ["a segmentation fault", "console.log('before'); process.kill(process.pid, 'SIGSEGV'); for (;;);", /SIGSEGV/],
+  ["an abort", "console.log('before'); process.abort()", /SIGABRT/],
+];
+
+describe("the executor's death", () => {
+  it.each(rows)("by %s is told in the cell, and the next cell runs", async (_name, code, how) => {
+    await client.value("let lost = 1");
+    const died = await client.execute(code);
+    expect(errorOf(died)).toMatchObject({ ename: "KernelProcessDied" });
+    expect(errorOf(died).evalue).toMatch(how);
+    expect(errorOf(died).evalue).toMatch(/variables.* are lost/);
+    expect(await client.value("typeof lost")).toBe("'undefined'");
+    expect(await client.value("const again = 7; again")).toBe("7");
+  });
+
+  it("by process.exit loses nothing that was printed", async () => {
+    const { published } = await client.execute("for (let i = 0; i < 5000; i++) console.log(i); process.exit()");
+    expect(streamText(published).trimEnd().split("\n").length).toBe(5000);
+  });
+
+  it("keeps history and the count of cells", async () => {
+    const before = (await client.execute("'remembered'")).reply.content["execution_count"] as number;
+    await client.execute("process.exit()");
+    expect((await client.execute("1")).reply.content["execution_count"]).toBe(before + 2);
+    const { content } = await client.request("shell", "history_request", { output: false, raw: true, hist_access_type: "search", pattern: "'remembered'" });
+    expect((content["history"] as unknown[]).length).toBe(1);
+  });
+
+  it("closes every comm", async () => {
+    await client.send("shell", "comm_open", { comm_id: "panel", target_name: "nibble-lab", data: { schemas: [1], topics: [] } });
+    await client.published((message) => message.type === "comm_msg" && message.content["comm_id"] === "panel");
+    await client.execute("process.exit()");
+    await client.published((message) => message.type === "comm_close" && message.content["comm_id"] === "panel");
+    const { content } = await client.request("shell", "comm_info_request");
+    expect(content["comms"]).toEqual({});
+  });
+
+  it("survives endless recursion without it", async () => {
+    await client.value("let still = 1");
+    expect(errorOf(await client.execute("const deep = (): number => 1 + deep(); deep()"))).toMatchObject({ ename: "RangeError" });
+    expect(await client.value("still")).toBe("1");
+  });
+});
