@@ -99,13 +99,11 @@ export class PcaStage {
         ring.style.transform = `translate(${at.left}px, ${at.top}px)`;
       }
     });
-    const anchor = places[0] ?? places[1];
-    this._tip.hidden = !anchor;
-    if (anchor && current && highlight !== null) {
+    const marked = places.filter((at) => at !== null);
+    this._tip.hidden = marked.length === 0;
+    if (marked.length > 0 && highlight !== null) {
       this.fillTip(highlight);
-      const left = Math.max(0, Math.min(anchor.left + 14, this.node.clientWidth - this._tip.offsetWidth - 4));
-      const isBelow = anchor.top + 14 + this._tip.offsetHeight < this.node.clientHeight;
-      const top = isBelow ? anchor.top + 14 : anchor.top - 14 - this._tip.offsetHeight;
+      const { left, top } = clearOf(marked, this._tip, this.node);
       this._tip.style.transform = `translate(${left}px, ${top}px)`;
     }
   }
@@ -135,6 +133,31 @@ export class PcaStage {
   private _resizer = new ResizeObserver(() => requestAnimationFrame(() => this.onResize()));
   private _rings = [ring(), ring()] as const;
   private _tip = element("div", { class: "nl-Tip", role: "status", hidden: true });
+}
+
+/** Room between a marked point and the note about it, in pixels. */
+const ROOM = 14;
+
+/** Where a note near the first point hides none of the points: below, above, or at an edge. */
+function clearOf(
+  points: readonly { left: number; top: number }[],
+  note: HTMLElement,
+  within: HTMLElement,
+): { left: number; top: number } {
+  const { offsetWidth: width, offsetHeight: height } = note;
+  const [first = { left: 0, top: 0 }] = points;
+  const left = Math.max(0, Math.min(first.left + ROOM, within.clientWidth - width - 4));
+  const isClear = (top: number): boolean =>
+    top >= 0 &&
+    top + height <= within.clientHeight &&
+    points.every(
+      (at) =>
+        at.left < left - ROOM || at.left > left + width + ROOM || at.top < top - ROOM || at.top > top + height + ROOM,
+    );
+  const lowest = Math.max(...points.map((at) => at.top));
+  const highest = Math.min(...points.map((at) => at.top));
+  const tops = [first.top + ROOM + 1, lowest + ROOM + 1, highest - ROOM - 1 - height, within.clientHeight - height, 0];
+  return { left, top: tops.find(isClear) ?? first.top + ROOM };
 }
 
 function ring(): HTMLElement {
