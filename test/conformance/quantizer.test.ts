@@ -1,5 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { PackedWeight, quantize, quantizers, Random, scope, Tensor, type QuantizeOptions, type QuantizerName } from "nibble-lab";
+import {
+  PackedWeight,
+  quantize,
+  quantizers,
+  Random,
+  scope,
+  Tensor,
+  type QuantizeOptions,
+  type QuantizerName,
+} from "nibble-lab";
 import { largestDifference, tinyModel, tinyTokens } from "../library/tiny-model.js";
 import { linear } from "../reference/peqa.js";
 
@@ -43,7 +52,13 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
       const decoded = packed.dequantize().arraySync();
       const error = Math.hypot(...normal.map((value, i) => value - decoded[i]!)) / Math.hypot(...normal);
       expect(error).toBeLessThan(0.15);
-      expect([...pack(new Float32Array(ROWS * COLUMNS)).dequantize().arraySync()].every((value) => value === 0)).toBe(true);
+      expect(
+        [
+          ...pack(new Float32Array(ROWS * COLUMNS))
+            .dequantize()
+            .arraySync(),
+        ].every((value) => value === 0),
+      ).toBe(true);
     });
   });
 

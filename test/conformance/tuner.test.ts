@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { liveTensors, quantize, scope, train, tune, tuners, type LanguageModel, type TuneOptions, type TunerName } from "nibble-lab";
+import {
+  liveTensors,
+  quantize,
+  scope,
+  train,
+  tune,
+  tuners,
+  type LanguageModel,
+  type TuneOptions,
+  type TunerName,
+} from "nibble-lab";
 import { tinyModel, tinyTokens } from "../library/tiny-model.js";
 
 const settings = { data: tinyTokens(400), steps: 4, batchSize: 2, length: 16 };
@@ -39,7 +49,9 @@ describe.each(Object.keys(tuners) as TunerName[])("tuner %s", (name) => {
   it("trains those numbers and no other, at its own learning rate", async () => {
     using model = make(await base(name), name);
     const trainable = new Set(model.trainableParameters().keys());
-    const before = new Map([...model.namedTensors()].map(([parameter, tensor]) => [parameter, [...tensor.arraySync()]]));
+    const before = new Map(
+      [...model.namedTensors()].map(([parameter, tensor]) => [parameter, [...tensor.arraySync()]]),
+    );
     const { losses } = await train(model, settings);
     expect(losses.every(Number.isFinite)).toBe(true);
     for (const [parameter, tensor] of model.namedTensors()) {

@@ -1,6 +1,16 @@
 import { existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { comparePca, liveTensors, loadModel, memory, perplexity, quantize, train, tune, type LanguageModel } from "nibble-lab";
+import {
+  comparePca,
+  liveTensors,
+  loadModel,
+  memory,
+  perplexity,
+  quantize,
+  train,
+  tune,
+  type LanguageModel,
+} from "nibble-lab";
 
 const shared = new URL("../../../shared/", import.meta.url).pathname;
 const [folder, stories] = [`${shared}models/stories260K-hf/`, `${shared}data/tinystories/tinystories_1000.json`];
@@ -61,7 +71,9 @@ describe.skipIf(!present)("a tour with stories260K", () => {
     models.set("peqa", tune(model("rtn2").fork(), { method: "peqa" }));
     const run = await train(model("peqa"), { ...learning, steps: 24, learningRate: 3e-2 });
     await measure("peqa");
-    console.log(`2 bits per channel: ${ppl("full").toFixed(3)} → ${ppl("rtn2").toFixed(1)} → PEQA ${ppl("peqa").toFixed(1)}; ${run}`);
+    console.log(
+      `2 bits per channel: ${ppl("full").toFixed(3)} → ${ppl("rtn2").toFixed(1)} → PEQA ${ppl("peqa").toFixed(1)}; ${run}`,
+    );
     expect(model("peqa").codesHash()).toBe(hash);
     expect(model("peqa").tuning!.count).toBe(3000);
     expect(recovered("rtn2", "peqa")).toBeGreaterThan(0.7);
@@ -71,7 +83,8 @@ describe.skipIf(!present)("a tour with stories260K", () => {
     const hash = model("nf4").codesHash();
     models.set("qlora", tune(model("nf4").fork(), { method: "lora", rank: 8 }));
     const steps: number[] = [];
-    for await (const { loss } of train(model("qlora"), { ...learning, steps: 40, learningRate: 2e-3 })) steps.push(loss);
+    for await (const { loss } of train(model("qlora"), { ...learning, steps: 40, learningRate: 2e-3 }))
+      steps.push(loss);
     await measure("qlora");
     console.log(`NF4: ${ppl("full").toFixed(3)} → ${ppl("nf4").toFixed(3)} → QLoRA ${ppl("qlora").toFixed(3)}`);
     expect(steps).toHaveLength(40);

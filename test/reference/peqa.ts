@@ -3,7 +3,13 @@
 import type { IntegerGrid } from "./rtn.js";
 
 /** Y = X·Ŵᵀ with Ŵ = s·(q − z); X [tokens, columns], Y [tokens, rows]. */
-export function linear(x: ArrayLike<number>, weight: ArrayLike<number>, tokens: number, rows: number, columns: number): Float64Array {
+export function linear(
+  x: ArrayLike<number>,
+  weight: ArrayLike<number>,
+  tokens: number,
+  rows: number,
+  columns: number,
+): Float64Array {
   const y = new Float64Array(tokens * rows);
   for (let t = 0; t < tokens; t++)
     for (let row = 0; row < rows; row++)

@@ -17,7 +17,9 @@ describe("memory", () => {
       expect(sum(byCategory.map(({ atPeak }) => atPeak))).toBe(peak);
       expect(sum(snapshot.owners.filter((owner) => owner.device === device).map(({ bytes }) => bytes))).toBe(live);
     }
-    const atPeak = Object.fromEntries(snapshot.devices[0]!.byCategory.map(({ category, atPeak: bytes }) => [category, bytes]));
+    const atPeak = Object.fromEntries(
+      snapshot.devices[0]!.byCategory.map(({ category, atPeak: bytes }) => [category, bytes]),
+    );
     expect(atPeak["optimizer"]).toBe(2 * sum([...small.trainableParameters().values()].map(({ bytes }) => bytes)));
     expect(atPeak["activations"]).toBeGreaterThan(0);
   });
@@ -36,8 +38,19 @@ describe("memory", () => {
   it("shows categories, totals and owners, as text and as a table", () => {
     scope(() => {
       Tensor.zeros([1 << 20], { category: "weights", owner: "<big>" });
-      const bundle = (memory() as unknown as Record<symbol, () => Record<string, string>>)[Symbol.for("Jupyter.display")]!();
-      for (const text of ["Memory on cpu", "weights", "optimizer", "total", "Largest owners", "<big>", "4.00 MiB", "The whole process holds"])
+      const bundle = (memory() as unknown as Record<symbol, () => Record<string, string>>)[
+        Symbol.for("Jupyter.display")
+      ]!();
+      for (const text of [
+        "Memory on cpu",
+        "weights",
+        "optimizer",
+        "total",
+        "Largest owners",
+        "<big>",
+        "4.00 MiB",
+        "The whole process holds",
+      ])
         expect(bundle["text/plain"]).toContain(text);
       expect(bundle["text/html"]).toContain("&#60;big&#62;");
       expect(bundle["text/html"]).toContain("█");

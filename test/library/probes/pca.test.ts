@@ -16,26 +16,34 @@ describe("pca", () => {
     [60, 7, 7],
     [5, 12, 4],
     [2, 3, 1],
-  ])("equals Jacobi's rotations of the covariance: %d points in %d dimensions, %d components", (rows, columns, components) => {
-    const x = points(rows, columns);
-    const expected = referencePca(x, rows, columns, components);
-    scope(() => {
-      const data = Tensor.from(x, [rows, columns]);
-      using basis = pca(data, { components });
-      expect(largestDifference(basis.mean, expected.mean)).toBeLessThan(1e-5);
-      expected.components.forEach((component, i) => {
-        const ours = basis.components.arraySync().slice(i * columns, (i + 1) * columns);
-        expect(largestDifference(ours, component)).toBeLessThan(1e-4);
-      });
-      basis.explained.forEach((share, i) => expect(share).toBeCloseTo(expected.variances[i]! / expected.totalVariance, 5));
-      const projected = basis.project(data).arraySync();
-      for (let point = 0; point < rows; point++)
+  ])(
+    "equals Jacobi's rotations of the covariance: %d points in %d dimensions, %d components",
+    (rows, columns, components) => {
+      const x = points(rows, columns);
+      const expected = referencePca(x, rows, columns, components);
+      scope(() => {
+        const data = Tensor.from(x, [rows, columns]);
+        using basis = pca(data, { components });
+        expect(largestDifference(basis.mean, expected.mean)).toBeLessThan(1e-5);
         expected.components.forEach((component, i) => {
-          const coordinate = component.reduce((sum, entry, j) => sum + entry * (x[point * columns + j]! - expected.mean[j]!), 0);
-          expect(projected[point * components + i]).toBeCloseTo(coordinate, 3);
+          const ours = basis.components.arraySync().slice(i * columns, (i + 1) * columns);
+          expect(largestDifference(ours, component)).toBeLessThan(1e-4);
         });
-    });
-  });
+        basis.explained.forEach((share, i) =>
+          expect(share).toBeCloseTo(expected.variances[i]! / expected.totalVariance, 5),
+        );
+        const projected = basis.project(data).arraySync();
+        for (let point = 0; point < rows; point++)
+          expected.components.forEach((component, i) => {
+            const coordinate = component.reduce(
+              (sum, entry, j) => sum + entry * (x[point * columns + j]! - expected.mean[j]!),
+              0,
+            );
+            expect(projected[point * components + i]).toBeCloseTo(coordinate, 3);
+          });
+      });
+    },
+  );
 
   it("refuses more components than points or dimensions, and other widths", () => {
     scope(() => {

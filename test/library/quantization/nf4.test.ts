@@ -84,7 +84,8 @@ describe("nf4", () => {
     scope(() => {
       const weights = Tensor.randomNormal([512, 512], 1, 0);
       const bits = [false, true].map(
-        (doubleQuant) => new PackedWeight(quantizers.nf4.quantize(weights, { blockSize: 64, doubleQuant })).bitsPerWeight,
+        (doubleQuant) =>
+          new PackedWeight(quantizers.nf4.quantize(weights, { blockSize: 64, doubleQuant })).bitsPerWeight,
       );
       expect(bits[0]).toBe(4.5);
       expect(bits[1]).toBeCloseTo(4 + 8 / 64 + 32 / (64 * 256), 3);

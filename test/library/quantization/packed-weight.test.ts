@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { backward, DisposedError, liveTensors, multiply, noGrad, PackedWeight, quantizers, Random, scope, sum, Tensor } from "nibble-lab";
+import {
+  backward,
+  DisposedError,
+  liveTensors,
+  multiply,
+  noGrad,
+  PackedWeight,
+  quantizers,
+  Random,
+  scope,
+  sum,
+  Tensor,
+} from "nibble-lab";
 import { inputGradient, linear, scaleGradient } from "../../reference/peqa.js";
 import { roundToNearest } from "../../reference/rtn.js";
 import { largestDifference } from "../tiny-model.js";

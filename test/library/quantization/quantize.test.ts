@@ -120,8 +120,9 @@ describe("quantize", () => {
   it("reports progress layer by layer", async () => {
     const seen: string[] = [];
     const off = events.on("progress", ({ done, total, unit, label }) => seen.push(`${label} ${done}/${total} ${unit}`));
-    using _small = await quantize(model, { method: "nf4" });
+    using small = await quantize(model, { method: "nf4" });
     off();
+    expect(seen).toHaveLength([...small.linears()].length);
     expect(seen[0]).toBe("quantize nf4 1/14 layers");
     expect(seen.at(-1)).toBe("quantize nf4 14/14 layers");
   });
@@ -138,12 +139,37 @@ describe("quantize", () => {
 
 describe("quantize refuses", () => {
   const refusals: readonly [string, object, new (...args: never[]) => Error, string][] = [
-    ["an unknown method", { method: "nf5" }, OptionError, '[quantize] method is "nf5". Allowed: "nf4", "rtn". Did you mean "nf4"?'],
+    [
+      "an unknown method",
+      { method: "nf5" },
+      OptionError,
+      '[quantize] method is "nf5". Allowed: "nf4", "rtn". Did you mean "nf4"?',
+    ],
     ["no method", {}, OptionError, '[quantize] No method came. Allowed: "nf4", "rtn".'],
-    ["5-bit NF4", { method: "nf4", bits: 5 }, OptionError, '[quantize] nf4 has no option "bits". Its options: blockSize, doubleQuant; for every method: include, exclude, calibration, signal. rtn has it.'],
-    ["a misspelt option", { method: "rtn", bit: 4 }, OptionError, 'rtn has no option "bit". Its options: bits, group, symmetric; for every method: include, exclude, calibration, signal. Did you mean "bits"?'],
-    ["a width that does not exist", { method: "rtn", bits: 5 }, OptionError, "[quantize] bits is 5. Allowed: 2, 3, 4, 8."],
-    ["a group that does not divide", { method: "rtn", group: 9 }, ShapeError, 'group is 9, but the rows of blocks.0.attention.q_proj have 16 inputs. Allowed for all chosen layers: 8, "channel".'],
+    [
+      "5-bit NF4",
+      { method: "nf4", bits: 5 },
+      OptionError,
+      '[quantize] nf4 has no option "bits". Its options: blockSize, doubleQuant; for every method: include, exclude, calibration, signal. rtn has it.',
+    ],
+    [
+      "a misspelt option",
+      { method: "rtn", bit: 4 },
+      OptionError,
+      'rtn has no option "bit". Its options: bits, group, symmetric; for every method: include, exclude, calibration, signal. Did you mean "bits"?',
+    ],
+    [
+      "a width that does not exist",
+      { method: "rtn", bits: 5 },
+      OptionError,
+      "[quantize] bits is 5. Allowed: 2, 3, 4, 8.",
+    ],
+    [
+      "a group that does not divide",
+      { method: "rtn", group: 9 },
+      ShapeError,
+      'group is 9, but the rows of blocks.0.attention.q_proj have 16 inputs. Allowed for all chosen layers: 8, "channel".',
+    ],
     ["a layer that is not there", { method: "rtn", include: ["q_pro"] }, OptionError, 'include "q_pro" fits no layer.'],
     ["nothing left", { method: "rtn", exclude: ["*"] }, OptionError, "include and exclude leave no layer."],
     ["empty calibration", { method: "rtn", calibration: new Int32Array(0) }, OptionError, "calibration has no tokens."],

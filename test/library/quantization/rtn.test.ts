@@ -22,19 +22,26 @@ function packed(weights: Float32Array, options: Required<RtnOptions>): PackedWei
 }
 
 describe("rtn", () => {
-  it.each(cases)("equals its definition: $bits bits, group $group, symmetric $symmetric", ({ bits, group, symmetric }) => {
-    scope(() => {
-      for (const weights of [normal, awkward]) {
-        const weight = packed(weights, { bits, group, symmetric });
-        const grid = roundToNearest(weights, ROWS, COLUMNS, { bits, group: group === "channel" ? 0 : group, symmetric });
-        expect([...weight.scales.arraySync()]).toEqual([...grid.scales]);
-        expect([...weight.zeroPoints!.arraySync()]).toEqual([...grid.zeroPoints]);
-        expect(weight.codes.arraySync()).toEqual(packRows(grid.codes, ROWS, COLUMNS, bits));
-        const expected = decodeIntegers(grid, ROWS, COLUMNS);
-        expect([...weight.dequantize().arraySync()]).toEqual(Array.from(expected, Math.fround));
-      }
-    });
-  });
+  it.each(cases)(
+    "equals its definition: $bits bits, group $group, symmetric $symmetric",
+    ({ bits, group, symmetric }) => {
+      scope(() => {
+        for (const weights of [normal, awkward]) {
+          const weight = packed(weights, { bits, group, symmetric });
+          const grid = roundToNearest(weights, ROWS, COLUMNS, {
+            bits,
+            group: group === "channel" ? 0 : group,
+            symmetric,
+          });
+          expect([...weight.scales.arraySync()]).toEqual([...grid.scales]);
+          expect([...weight.zeroPoints!.arraySync()]).toEqual([...grid.zeroPoints]);
+          expect(weight.codes.arraySync()).toEqual(packRows(grid.codes, ROWS, COLUMNS, bits));
+          const expected = decodeIntegers(grid, ROWS, COLUMNS);
+          expect([...weight.dequantize().arraySync()]).toEqual(Array.from(expected, Math.fround));
+        }
+      });
+    },
+  );
 
   it.each(cases)("is within a step of every weight: $bits bits, group $group, symmetric $symmetric", (options) => {
     scope(() => {
@@ -67,6 +74,8 @@ describe("rtn", () => {
     ];
     const check = () => quantizers.rtn.checkLayers(layers, { bits: 4, group: 64, symmetric: false });
     expect(check).toThrow(ShapeError);
-    expect(check).toThrow('[quantize] group is 64, but the rows of b have 96 inputs. Allowed for all chosen layers: 8, 16, 32, "channel".');
+    expect(check).toThrow(
+      '[quantize] group is 64, but the rows of b have 96 inputs. Allowed for all chosen layers: 8, 16, 32, "channel".',
+    );
   });
 });

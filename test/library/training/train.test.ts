@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { createRequire } from "node:module";
+import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { clearInterrupt, interrupt } from "@nibble-lab/native";
 import {
@@ -16,7 +19,13 @@ import {
 import { events } from "nibble-lab/events";
 import { tinyModel, tinyTokens } from "../tiny-model.js";
 
-const settings = { data: tinyTokens(600), steps: 6, batchSize: 2, length: 16, learningRate: 1e-2 } satisfies TrainOptions;
+const settings = {
+  data: tinyTokens(600),
+  steps: 6,
+  batchSize: 2,
+  length: 16,
+  learningRate: 1e-2,
+} satisfies TrainOptions;
 
 let before = 0;
 let model: LanguageModel;
@@ -31,6 +40,23 @@ afterEach(() => {
 
 function numbers(of: LanguageModel = model): number[][] {
   return [...of.namedTensors()].map(([, tensor]) => [...tensor.arraySync()]);
+}
+/** A thread that raises the engine's interrupt flag when pressed, while this one computes. */
+async function stopButton(): Promise<{ press: () => void; gone: Promise<unknown> }> {
+  const pressed = new Int32Array(new SharedArrayBuffer(4));
+  const program =
+    'const { parentPort, workerData } = require("node:worker_threads");' +
+    "import(workerData.addon).then(({ interrupt }) => {" +
+    '  parentPort.postMessage("ready"); Atomics.wait(workerData.pressed, 0, 0); interrupt(); });';
+  const addon = createRequire(import.meta.url).resolve("@nibble-lab/native");
+  const worker = new Worker(program, { eval: true, workerData: { addon, pressed } });
+  const gone = once(worker, "exit");
+  await once(worker, "message");
+  const press = () => {
+    Atomics.store(pressed, 0, 1);
+    Atomics.notify(pressed, 0);
+  };
+  return { press, gone };
 }
 /** The weights after so many steps of a training that would be longer. */
 async function after(steps: number, options: TrainOptions = settings): Promise<number[][]> {
@@ -79,7 +105,9 @@ describe("train", () => {
   it("makes AdamW's first step: each number moves by the learning rate against its gradient's sign", async () => {
     const start = numbers();
     const moved = await after(1, { ...settings, schedule: "constant", learningRate: 1e-3 });
-    const steps = start.flatMap((tensor, i) => tensor.map((value, j) => Math.abs(moved[i]![j]! - value))).filter((step) => step > 0);
+    const steps = start
+      .flatMap((tensor, i) => tensor.map((value, j) => Math.abs(moved[i]![j]! - value)))
+      .filter((step) => step > 0);
     steps.sort((a, b) => a - b);
     expect(steps.at(-1)!).toBeLessThan(1.01e-3);
     expect(steps[Math.floor(steps.length / 2)]!).toBeGreaterThan(0.99e-3);
@@ -104,11 +132,18 @@ describe("train", () => {
 
   it("keeps gradients and optimizer numbers only while it runs, and they belong to the parameters", async () => {
     const bytes = (category: string) =>
-      memory().devices.flatMap(({ byCategory }) => byCategory).find((one) => one.category === category)!.bytes;
+      memory()
+        .devices.flatMap(({ byCategory }) => byCategory)
+        .find((one) => one.category === category)!.bytes;
     const trained = [...model.trainableParameters().values()].reduce((sum, tensor) => sum + tensor.bytes, 0);
-    for await (const _ of train(model, settings)) {
+    for await (const { step } of train(model, settings)) {
+      expect(step).toBe(1);
       expect(bytes("optimizer")).toBe(2 * trained);
-      expect(memory({ owners: 200 }).owners.some(({ owner, category }) => category === "optimizer" && owner === "blocks.0.mlp.up_proj.weight")).toBe(true);
+      expect(
+        memory({ owners: 200 }).owners.some(
+          ({ owner, category }) => category === "optimizer" && owner === "blocks.0.mlp.up_proj.weight",
+        ),
+      ).toBe(true);
       break;
     }
     expect([bytes("optimizer"), bytes("gradients")]).toEqual([0, 0]);
@@ -122,9 +157,17 @@ describe("train", () => {
       events.on("training.end", ({ steps, outcome }) => seen.push(`end ${steps} ${outcome}`)),
     ];
     await train(model, { ...settings, steps: 2 });
-    for await (const _ of train(model, settings)) break;
+    for await (const { step } of train(model, settings)) if (step === 1) break;
     for (const off of offs) off();
-    expect(seen).toEqual(["start full 2", "step 1/2", "step 2/2", "end 2 finished", "start full 6", "step 1/6", "end 1 stopped"]);
+    expect(seen).toEqual([
+      "start full 2",
+      "step 1/2",
+      "step 2/2",
+      "end 2 finished",
+      "start full 6",
+      "step 1/6",
+      "end 1 stopped",
+    ]);
   });
 
   it("shows its loss curve and what it did", async () => {
@@ -173,6 +216,27 @@ describe("a training that is stopped", () => {
     expect((await train(model, { ...settings, steps: 1 })).losses).toHaveLength(1);
   });
 
+  it("by the stop button at any instant, pressed in another thread, leaves the model at a whole step", async () => {
+    const options = { ...settings, schedule: "constant", steps: 100_000 } satisfies TrainOptions;
+    for (let attempt = 0; attempt < 4; attempt++) {
+      using fork = model.fork();
+      const { press, gone } = await stopButton();
+      const training = train(fork, options);
+      const loop = async () => {
+        for await (const { step } of training) if (step === 2 + attempt) press();
+      };
+      try {
+        await expect(loop()).rejects.toThrow(InterruptedError);
+      } finally {
+        await gone;
+        clearInterrupt();
+      }
+      const { losses } = await training;
+      expect(losses.length).toBeGreaterThanOrEqual(2 + attempt);
+      expect(numbers(fork)).toEqual(await after(losses.length, options));
+    }
+  });
+
   it("by leaving the loop leaves the model at a whole step, and frees what it used", async () => {
     const expected = await after(4);
     const live = liveTensors();
@@ -207,8 +271,16 @@ describe("train refuses", () => {
   it.each([
     ["no data", { steps: 2 }, "No data came."],
     ["a misspelt option", { data: "x", step: 2 }, 'Unknown option "step".'],
-    ["an unknown schedule", { ...settings, schedule: "cosin" }, 'schedule is "cosin". Allowed: "constant", "cosine", "linear". Did you mean "cosine"?'],
-    ["rows longer than the model's positions", { ...settings, length: 33 }, "length is 33. Allowed: a whole number from 1 to 32."],
+    [
+      "an unknown schedule",
+      { ...settings, schedule: "cosin" },
+      'schedule is "cosin". Allowed: "constant", "cosine", "linear". Did you mean "cosine"?',
+    ],
+    [
+      "rows longer than the model's positions",
+      { ...settings, length: 33 },
+      "length is 33. Allowed: a whole number from 1 to 32.",
+    ],
     ["too little data", { ...settings, data: tinyTokens(10) }, "data has 10 tokens"],
     ["a learning rate that is no number", { ...settings, learningRate: NaN }, "learningRate is NaN."],
   ])("%s, before anything begins", (_, options, text) => {
@@ -219,8 +291,9 @@ describe("train refuses", () => {
   it("a model in which nothing trains, and one whose learning rate nobody chose", () => {
     using plain = tinyModel();
     expect(() => train(plain, settings)).toThrow(UnsupportedError);
-    expect(() => train(plain, settings)).toThrow("Nothing in \"tiny\" trains. Call tune(model, { method: \"lora\" })");
-    const { learningRate: _, ...rest } = settings;
+    expect(() => train(plain, settings)).toThrow('Nothing in "tiny" trains. Call tune(model, { method: "lora" })');
+    const { data, steps, batchSize, length } = settings;
+    const rest = { data, steps, batchSize, length };
     const [, tensor] = [...plain.namedTensors()][0]!;
     tensor.requiresGrad = true;
     expect(() => train(plain, rest)).toThrow("No learning rate came, and no tuner chose one.");
@@ -229,7 +302,7 @@ describe("train refuses", () => {
 
   it("to begin twice", async () => {
     const training = train(model, settings);
-    for await (const _ of training) break;
+    for await (const { step } of training) if (step === 1) break;
     expect(() => training[Symbol.asyncIterator]()).toThrow("started already. Call train again");
   });
 });

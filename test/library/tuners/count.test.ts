@@ -3,7 +3,12 @@ import { countTrainable, quantize, tune, type ModelConfig } from "nibble-lab";
 import { tinyModel } from "../tiny-model.js";
 
 /** LLaMA (Touvron et al. 2023): width, MLP width, layers, heads. */
-const LLAMA = { "7B": [4096, 11008, 32, 32], "13B": [5120, 13824, 40, 40], "30B": [6656, 17920, 60, 52], "65B": [8192, 22016, 80, 64] } as const;
+const LLAMA = {
+  "7B": [4096, 11008, 32, 32],
+  "13B": [5120, 13824, 40, 40],
+  "30B": [6656, 17920, 60, 52],
+  "65B": [8192, 22016, 80, 64],
+} as const;
 
 function llama(size: keyof typeof LLAMA): ModelConfig {
   const [hiddenSize, intermediateSize, layers, heads] = LLAMA[size];
@@ -33,17 +38,26 @@ describe("countTrainable", () => {
     ["13B", 2.13, 3.28, 26.21, 99.1, 13.016],
     ["30B", 4.15, 6.39, 51.12, 251, 32.529],
     ["65B", 6.8, 10.49, 83.89, 506, 65.286],
-  ] as const)("gives the counts that are published for LLaMA %s, in millions", (size, perChannel, qv4, qkvo16, group128, all) => {
-    const config = llama(size);
-    const [d, f, layers] = LLAMA[size];
-    const scales = countTrainable(config, { method: "peqa" });
-    expect(scales).toBe(layers * (5 * d + 2 * f));
-    expect(scales / 1e6).toBeCloseTo(perChannel, 2);
-    expect(countTrainable(config, { method: "lora", rank: 4, targets: ["q_proj", "v_proj"] }) / 1e6).toBeCloseTo(qv4, 2);
-    expect(countTrainable(config, { method: "lora", rank: 16, targets: ["attention.*"] }) / 1e6).toBeCloseTo(qkvo16, 2);
-    expect(Math.abs(countTrainable(config, { method: "peqa", group: 128 }) / 1e6 - group128)).toBeLessThan(0.6);
-    expect(countTrainable(config, { method: "full" }) / 1e9).toBeCloseTo(all, 3);
-  });
+  ] as const)(
+    "gives the counts that are published for LLaMA %s, in millions",
+    (size, perChannel, qv4, qkvo16, group128, all) => {
+      const config = llama(size);
+      const [d, f, layers] = LLAMA[size];
+      const scales = countTrainable(config, { method: "peqa" });
+      expect(scales).toBe(layers * (5 * d + 2 * f));
+      expect(scales / 1e6).toBeCloseTo(perChannel, 2);
+      expect(countTrainable(config, { method: "lora", rank: 4, targets: ["q_proj", "v_proj"] }) / 1e6).toBeCloseTo(
+        qv4,
+        2,
+      );
+      expect(countTrainable(config, { method: "lora", rank: 16, targets: ["attention.*"] }) / 1e6).toBeCloseTo(
+        qkvo16,
+        2,
+      );
+      expect(Math.abs(countTrainable(config, { method: "peqa", group: 128 }) / 1e6 - group128)).toBeLessThan(0.6);
+      expect(countTrainable(config, { method: "full" }) / 1e9).toBeCloseTo(all, 3);
+    },
+  );
 
   it("counts what tune makes trainable", async () => {
     using model = tinyModel();
@@ -51,7 +65,9 @@ describe("countTrainable", () => {
     const real = (tuned: ReturnType<typeof tune>) => tuned.tuning!.count;
     const { config } = model;
     expect(real(tune(small.fork(), { method: "peqa" }))).toBe(countTrainable(config, { method: "peqa", group: 8 }));
-    expect(real(tune(small.fork(), { method: "lora", rank: 3 }))).toBe(countTrainable(config, { method: "lora", rank: 3 }));
+    expect(real(tune(small.fork(), { method: "lora", rank: 3 }))).toBe(
+      countTrainable(config, { method: "lora", rank: 3 }),
+    );
     expect(real(tune(model.fork(), { method: "full" }))).toBe(countTrainable(config, { method: "full" }));
   });
 });

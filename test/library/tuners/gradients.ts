@@ -17,7 +17,10 @@ export function lossOf(model: LanguageModel): number {
  * Each trainable parameter's gradient along a fixed direction, by backward and by central differences of the whole model.
  * A directional derivative is used, because f32 losses are too coarse for single entries.
  */
-export function* gradientPairs(model: LanguageModel, step: number): Generator<{ name: string; tape: number; difference: number }> {
+export function* gradientPairs(
+  model: LanguageModel,
+  step: number,
+): Generator<{ name: string; tape: number; difference: number }> {
   scope(() => backward(model.loss(batch())));
   for (const [name, tensor] of model.trainableParameters()) {
     const start = Float32Array.from(tensor.arraySync());

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { LoraAdapter, qlora, quantize, scope, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
+import type { LoraAdapter } from "nibble-lab";
+import { qlora, quantize, scope, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
 import { largestDifference, tinyModel, tinyTokens } from "../tiny-model.js";
 import { gradientPairs } from "./gradients.js";
 
@@ -80,7 +81,9 @@ describe("lora", () => {
     await train(tuned, settings);
     expect([...tuned.tuning!.trainable.keys()]).toEqual(
       [0, 1].flatMap((block) =>
-        ["q_proj", "v_proj"].flatMap((layer) => ["lora_A", "lora_B"].map((ab) => `blocks.${block}.attention.${layer}.adapter.${ab}`)),
+        ["q_proj", "v_proj"].flatMap((layer) =>
+          ["lora_A", "lora_B"].map((ab) => `blocks.${block}.attention.${layer}.adapter.${ab}`),
+        ),
       ),
     );
     expect([...model.namedTensors()].map(([, tensor]) => [...tensor.arraySync()])).toEqual(before);
@@ -92,11 +95,15 @@ describe("lora", () => {
     using model = tinyModel();
     tune(model, { method: "lora", targets: ["q_proj"] });
     expect(() => tune(model, { method: "lora" })).toThrow(UnsupportedError);
-    expect(() => tune(model, { method: "lora" })).toThrow("blocks.0.attention.q_proj has an adapter already (lora of rank 16).");
+    expect(() => tune(model, { method: "lora" })).toThrow(
+      "blocks.0.attention.q_proj has an adapter already (lora of rank 16).",
+    );
     expect(() => tune(model, { method: "lora", rank: 0 })).toThrow("rank is 0. Allowed: a whole number of at least 1.");
     expect(() => tune(model, { method: "lora", targets: ["qproj"] })).toThrow('targets "qproj" fits no layer.');
     expect(() => tune(model, { method: "lora", ranks: 2 } as never)).toThrow('lora has no option "ranks".');
-    expect(() => tune(model, { method: "peqa", rank: 2 } as never)).toThrow('peqa has no option "rank". Its options: parametrization; for every method: targets. lora has it.');
+    expect(() => tune(model, { method: "peqa", rank: 2 } as never)).toThrow(
+      'peqa has no option "rank". Its options: parametrization; for every method: targets. lora has it.',
+    );
     // @ts-expect-error peqa has no rank
     expect(() => tune(model, { method: "peqa", rank: 2 })).toThrow();
   });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PackedWeight, peqa, quantize, scope, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
+import type { PackedWeight } from "nibble-lab";
+import { peqa, quantize, scope, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
 import { largestDifference, tinyModel, tinyTokens } from "../tiny-model.js";
 import { gradientPairs, lossOf } from "./gradients.js";
 
@@ -82,10 +83,15 @@ describe("peqa", () => {
   it("trains one number a row, or a group, and says which", async () => {
     using model = tinyModel();
     using small = tune(await quantize(model, { method: "rtn", bits: 4, group: 8 }), { method: "peqa" });
-    const expected = [...small.linears()].map(([name, { rows, columns }]) => [`${name}.weight.delta`, (rows * columns) / 8]);
+    const expected = [...small.linears()].map(([name, { rows, columns }]) => [
+      `${name}.weight.delta`,
+      (rows * columns) / 8,
+    ]);
     expect([...small.tuning!.trainable]).toEqual(expected);
     expect([...small.trainableParameters().keys()]).toEqual(expected.map(([name]) => name));
-    expect(String(small.tuning)).toMatch(/^peqa: the scales train, relative; codes and zero-points stay; \d+ numbers train/);
+    expect(String(small.tuning)).toMatch(
+      /^peqa: the scales train, relative; codes and zero-points stay; \d+ numbers train/,
+    );
   });
 
   it("trains only the layers that targets name", async () => {

@@ -1,5 +1,13 @@
 import { categories, memoryOwners, memoryStats, type Category, type OwnerBytes } from "../tensor/device.js";
-import { display, escapeHtml, formatBytes, inspect, tableBundle, type Displayable, type MimeBundle } from "../display.js";
+import {
+  display,
+  escapeHtml,
+  formatBytes,
+  inspect,
+  tableBundle,
+  type Displayable,
+  type MimeBundle,
+} from "../display.js";
 
 /** Bytes of one category on one device. */
 export interface CategoryBytes {
@@ -77,7 +85,12 @@ export class MemorySnapshot implements Displayable {
       columns: ["owner", "category", "device", "bytes"],
       rows: this.owners
         .slice(0, SHOWN_OWNERS)
-        .map(({ owner, category, device, bytes }) => [owner === "" ? "(none)" : owner, category, device, formatBytes(bytes)]),
+        .map(({ owner, category, device, bytes }) => [
+          owner === "" ? "(none)" : owner,
+          category,
+          device,
+          formatBytes(bytes),
+        ]),
     });
   }
 }
@@ -90,7 +103,12 @@ function deviceBundle({ device, live, peak, limit, tensors, byCategory }: Device
     title: `Memory on ${device}`,
     columns: ["category", "now", "at the peak", "share of the peak"],
     rows: [
-      ...byCategory.map(({ category, bytes, atPeak }) => [category, formatBytes(bytes), formatBytes(atPeak), bar(bytes)]),
+      ...byCategory.map(({ category, bytes, atPeak }) => [
+        category,
+        formatBytes(bytes),
+        formatBytes(atPeak),
+        bar(bytes),
+      ]),
       ["total", formatBytes(live), formatBytes(peak), bar(live)],
     ],
     note: `${tensors} tensors; ${limit === 0 ? "no limit" : `limit ${formatBytes(limit)}`}. The peak column is the moment of the highest total.`,

@@ -20,7 +20,13 @@ export function selectByName<T>(
   const chosen = new Set<string>();
   for (const pattern of patterns) {
     const matches = all.filter(([name]) => matcher(pattern).test(name));
-    if (matches.length === 0) throw nothingChosen(op, noun, pattern, all.map(([name]) => name));
+    if (matches.length === 0)
+      throw nothingChosen(
+        op,
+        noun,
+        pattern,
+        all.map(([name]) => name),
+      );
     for (const [name] of matches) chosen.add(name);
   }
   return all.filter(([name]) => chosen.has(name));

@@ -46,7 +46,8 @@ export function selectPoints(
   const all = ids.flatMap((row, prompt) =>
     row.flatMap((id, position) => (id === tokenizer.bosToken && position === 0 ? [] : [{ prompt, position, id }])),
   );
-  if (all.length === 0) throw new OptionError(op, "The prompts have no tokens. Give at least one text that is not empty.");
+  if (all.length === 0)
+    throw new OptionError(op, "The prompts have no tokens. Give at least one text that is not empty.");
   const chosen = all.length <= maxPoints ? all : sample(all, maxPoints, seed);
   return {
     prompts: texts,
@@ -88,7 +89,13 @@ export async function collectActivations(
       if (isInterrupted()) throw new InterruptedError(op, "Stopped.");
       for (const [name, rows] of rowsAt(model, points.ids[prompt]!, positions, names)) parts.get(name)!.push(rows);
       const label = `activations of ${model.name}`;
-      events.emit("progress", { id: `${op} ${model.label}`, label, done: ++done, total: byPrompt.size, unit: "prompts" });
+      events.emit("progress", {
+        id: `${op} ${model.label}`,
+        label,
+        done: ++done,
+        total: byPrompt.size,
+        unit: "prompts",
+      });
       await setImmediate();
     }
     return new Map([...parts].map(([name, rows]) => [name, keep(concatRows(rows)).label("activations", op)]));
@@ -107,7 +114,12 @@ function groupPositions({ promptOf, positions }: PointSelection): Map<number, nu
   return groups;
 }
 
-function rowsAt(model: LanguageModel, ids: readonly number[], positions: readonly number[], names: readonly string[]): Map<string, Tensor> {
+function rowsAt(
+  model: LanguageModel,
+  ids: readonly number[],
+  positions: readonly number[],
+  names: readonly string[],
+): Map<string, Tensor> {
   return noGrad(() =>
     scope(() => {
       const rows = Tensor.from(Int32Array.from(positions));

@@ -32,7 +32,11 @@ let comparisons = 0;
  * @example
  * await comparePca(model, small, { prompts: ["The old lighthouse"], hook: "blocks.{i}.hook_resid_post" });
  */
-export async function comparePca(first: LanguageModel, second: LanguageModel, options: ComparePcaOptions): Promise<PcaComparison> {
+export async function comparePca(
+  first: LanguageModel,
+  second: LanguageModel,
+  options: ComparePcaOptions,
+): Promise<PcaComparison> {
   const checked = checkOptions("comparePca", options, {
     prompts: custom<Iterable<Prompt>>("an array of texts, or of objects with a text", arePrompts),
     hook: text({ fallback: "blocks.{i}.hook_resid_post" }),
@@ -42,17 +46,27 @@ export async function comparePca(first: LanguageModel, second: LanguageModel, op
     signal: signal(),
   });
   const { prompts, hook } = checked;
-  if (prompts === undefined) throw new OptionError("comparePca", "No prompts came. Give an array of texts as { prompts }.");
+  if (prompts === undefined)
+    throw new OptionError("comparePca", "No prompts came. Give an array of texts as { prompts }.");
   checkComparable(first, second);
   const points = selectPoints("comparePca", first, prompts, checked);
   if (points.tokens.length < Math.max(2, checked.components)) {
-    throw new OptionError("comparePca", `The prompts have ${points.tokens.length} tokens for ${checked.components} components. Give longer prompts, or more.`);
+    throw new OptionError(
+      "comparePca",
+      `The prompts have ${points.tokens.length} tokens for ${checked.components} components. Give longer prompts, or more.`,
+    );
   }
   const activations: Map<string, Tensor>[] = [];
   try {
-    for (const model of [first, second]) activations.push(await collectActivations("comparePca", model, points, hook, checked.signal));
-    const layers = [...activations[0]!.keys()].map((name) => compareLayer(name, activations[0]!.get(name)!, activations[1]!.get(name)!, checked.components));
-    const comparison = new PcaComparison(metaOf(first, second, hook, points, layers, checked.components), joined(layers));
+    for (const model of [first, second])
+      activations.push(await collectActivations("comparePca", model, points, hook, checked.signal));
+    const layers = [...activations[0]!.keys()].map((name) =>
+      compareLayer(name, activations[0]!.get(name)!, activations[1]!.get(name)!, checked.components),
+    );
+    const comparison = new PcaComparison(
+      metaOf(first, second, hook, points, layers, checked.components),
+      joined(layers),
+    );
     const { meta, coordinates } = comparison;
     events.emit("pca.comparison", { comparison: meta, coordinates });
     return comparison;
@@ -127,7 +141,9 @@ function metaOf(
 }
 
 function modelNames(first: LanguageModel, second: LanguageModel): [string, string] {
-  const [a, b] = [first, second].map(({ label, tuning }) => (tuning === null ? label : `${label} + ${tuning.method}`)) as [string, string];
+  const [a, b] = [first, second].map(({ label, tuning }) =>
+    tuning === null ? label : `${label} + ${tuning.method}`,
+  ) as [string, string];
   return a === b ? [`${first.name}: ${a} (first)`, `${second.name}: ${b} (second)`] : [a, b];
 }
 
@@ -158,6 +174,8 @@ function checkComparable(first: LanguageModel, second: LanguageModel): void {
 function arePrompts(value: unknown): boolean {
   if (typeof value !== "object" || value === null || !(Symbol.iterator in value)) return false;
   return [...(value as Iterable<unknown>)].every(
-    (prompt) => typeof prompt === "string" || (typeof prompt === "object" && prompt !== null && "text" in prompt && typeof prompt.text === "string"),
+    (prompt) =>
+      typeof prompt === "string" ||
+      (typeof prompt === "object" && prompt !== null && "text" in prompt && typeof prompt.text === "string"),
   );
 }

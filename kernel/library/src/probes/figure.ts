@@ -16,7 +16,9 @@ export function comparisonFigure(comparison: PcaComparison, middle: number): obj
   const drawn = layers.length <= MAX_SLIDER_LAYERS ? layers.map((_, i) => i) : [middle];
   const shown = spread(points, Math.floor(FIGURE_BYTES / (POINT_BYTES * 2 * drawn.length)));
   const text = shown.map((i) => `${tokens[i]} (prompt ${promptOf[i]})`);
-  const data = drawn.flatMap((layer) => models.map((name, model) => trace(comparison, layer, model as 0 | 1, shown, name, text, layer === middle)));
+  const data = drawn.flatMap((layer) =>
+    models.map((name, model) => trace(comparison, layer, model as 0 | 1, shown, name, text, layer === middle)),
+  );
   return { data, layout: layout(comparison, drawn, middle) };
 }
 
@@ -31,10 +33,22 @@ function trace(
 ): object {
   const at = comparison.at(layer, model);
   const { components } = comparison.meta;
-  const axis = (component: number) => shown.map((i) => rounded(component < components ? at[i * components + component]! : 0));
+  const axis = (component: number) =>
+    shown.map((i) => rounded(component < components ? at[i * components + component]! : 0));
   const place = model === 0 ? {} : { xaxis: "x2", yaxis: "y2" };
   const marker = { color: COLORS[model], symbol: SYMBOLS[model], size: 5, opacity: 0.7 };
-  return { type: "scatter", mode: "markers", name, x: axis(0), y: axis(1), text, hoverinfo: "text", marker, visible, ...place };
+  return {
+    type: "scatter",
+    mode: "markers",
+    name,
+    x: axis(0),
+    y: axis(1),
+    text,
+    hoverinfo: "text",
+    marker,
+    visible,
+    ...place,
+  };
 }
 
 function layout(comparison: PcaComparison, drawn: readonly number[], middle: number): object {
@@ -66,8 +80,11 @@ export function comparisonSvg(comparison: PcaComparison, layer: number): string 
   const { models, points, components, layers } = comparison.meta;
   const shown = spread(points, MAX_SVG_POINTS);
   const sides = [comparison.at(layer, 0), comparison.at(layer, 1)];
-  const value = (side: number, i: number, component: number) => (component < components ? sides[side]![i * components + component]! : 0);
-  const limits = [0, 1].map((component) => range([0, 1].flatMap((side) => shown.map((i) => value(side, i, component)))));
+  const value = (side: number, i: number, component: number) =>
+    component < components ? sides[side]![i * components + component]! : 0;
+  const limits = [0, 1].map((component) =>
+    range([0, 1].flatMap((side) => shown.map((i) => value(side, i, component)))),
+  );
   const [size, gap, top] = [240, 40, 36];
   const panels = models.map((name, side) => {
     const left = gap + side * (size + gap);

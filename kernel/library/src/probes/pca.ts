@@ -20,7 +20,9 @@ const DEFAULT_COMPONENTS = 3;
  * const coordinates = basis.project(x);   // [n, 2]
  */
 export function pca(x: Tensor, options: { readonly components?: number } = {}): Pca {
-  const { components } = checkOptions("pca", options, { components: integer({ from: 1, fallback: DEFAULT_COMPONENTS }) });
+  const { components } = checkOptions("pca", options, {
+    components: integer({ from: 1, fallback: DEFAULT_COMPONENTS }),
+  });
   const [rows = 0, columns = 0] = x.shape;
   if (x.shape.length !== 2 || Math.min(rows, columns) < components || rows < 2) {
     throw new ShapeError(
@@ -53,7 +55,10 @@ export class Pca implements Displayable {
   project(x: Tensor): Tensor {
     const [d] = this.fit.mean.shape;
     if (x.shape.length !== 2 || x.shape[1] !== d) {
-      throw new ShapeError("pca.project", `x has shape [${x.shape.join(", ")}]. Allowed: [n, ${d}], the width that the basis was fitted on.`);
+      throw new ShapeError(
+        "pca.project",
+        `x has shape [${x.shape.join(", ")}]. Allowed: [n, ${d}], the width that the basis was fitted on.`,
+      );
     }
     return pcaProject(x, this.fit);
   }

@@ -77,7 +77,8 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
     const layers = await quantizeLayers(jobs, (weight: Tensor) => quantizer.quantize(weight, own), progress);
     const excluded = all.map(([name]) => name).filter((name) => !names.has(name));
     const calibration = common.calibration === undefined ? null : calibrationTokens(model, common.calibration);
-    const measured = calibration === null ? layers : await withOutputErrors(model, small, layers, calibration, common.signal);
+    const measured =
+      calibration === null ? layers : await withOutputErrors(model, small, layers, calibration, common.signal);
     small.quantization = new QuantizationReport(method, description, measured, excluded, calibration?.length ?? null);
     return small;
   } catch (error) {
@@ -88,10 +89,15 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
 
 function chosenNames<T>(
   all: readonly [string, T][],
-  { include, exclude }: { readonly include: readonly string[] | undefined; readonly exclude: readonly string[] | undefined },
+  {
+    include,
+    exclude,
+  }: { readonly include: readonly string[] | undefined; readonly exclude: readonly string[] | undefined },
 ): ReadonlySet<string> {
   const included = include === undefined ? all : selectByName("quantize", "include", all, include);
-  const excluded = new Set((exclude === undefined ? [] : selectByName("quantize", "exclude", all, exclude)).map(([name]) => name));
+  const excluded = new Set(
+    (exclude === undefined ? [] : selectByName("quantize", "exclude", all, exclude)).map(([name]) => name),
+  );
   const names = new Set(included.map(([name]) => name).filter((name) => !excluded.has(name)));
   if (names.size === 0) throw new OptionError("quantize", "include and exclude leave no layer. Leave one of them out.");
   return names;
@@ -99,7 +105,8 @@ function chosenNames<T>(
 
 function calibrationTokens(model: LanguageModel, source: TokenSource): Int32Array {
   const tokens = readTokens(source, encoderOf(model), MAX_CALIBRATION_TOKENS).subarray(0, MAX_CALIBRATION_TOKENS);
-  if (tokens.length === 0) throw new OptionError("quantize", "calibration has no tokens. Give some text, or leave it out.");
+  if (tokens.length === 0)
+    throw new OptionError("quantize", "calibration has no tokens. Give some text, or leave it out.");
   return tokens;
 }
 

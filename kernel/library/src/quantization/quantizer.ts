@@ -15,7 +15,9 @@ export interface Layer {
 export interface Quantizer<O extends object> {
   readonly name: string;
   /** One rule per option, each with its default. */
-  readonly rules: { readonly [K in keyof O]-?: OptionRule<NonNullable<O[K]>> & { readonly fallback: NonNullable<O[K]> } };
+  readonly rules: {
+    readonly [K in keyof O]-?: OptionRule<NonNullable<O[K]>> & { readonly fallback: NonNullable<O[K]> };
+  };
   /** One line for people: "2-bit round to nearest, a scale a row". */
   readonly describe: (options: Required<O>) => string;
   /** Refuses shapes that the options do not fit, before anything is allocated. @throws {ShapeError} */

@@ -34,6 +34,12 @@ export interface TrainOptions {
 }
 
 const DEFAULT_LENGTH = 128;
+const decay = (fallback: number) =>
+  custom<number>(
+    "a number from 0 to below 1",
+    (value) => typeof value === "number" && value >= 0 && value < 1,
+    fallback,
+  );
 
 /** The checked options of `train`. @throws {OptionError} */
 export function trainOptions(model: LanguageModel, options: TrainOptions) {
@@ -48,17 +54,21 @@ export function trainOptions(model: LanguageModel, options: TrainOptions) {
     schedule: choice<ScheduleName>(Object.keys(schedules) as ScheduleName[], { fallback: "cosine" }),
     warmup: integer({ from: 0, fallback: 0 }),
     clip: real({ from: 0, fallback: 1 }),
-    beta1: real({ from: 0, to: 1, fallback: 0.9 }),
-    beta2: real({ from: 0, to: 1, fallback: 0.999 }),
+    beta1: decay(0.9),
+    beta2: decay(0.999),
     epsilon: real({ from: 0, fallback: 1e-8 }),
     weightDecay: real({ from: 0, fallback: 0 }),
     seed: integer({ fallback: 0 }),
     signal: signal(),
   });
-  if (checked.data === undefined) throw new OptionError("train", "No data came. Give a text, documents or token ids as { data }.");
+  if (checked.data === undefined)
+    throw new OptionError("train", "No data came. Give a text, documents or token ids as { data }.");
   const learningRate = checked.learningRate ?? model.tuning?.learningRate;
   if (learningRate === undefined) {
-    throw new OptionError("train", "No learning rate came, and no tuner chose one. Give { learningRate }, or call tune(model, …) first.");
+    throw new OptionError(
+      "train",
+      "No learning rate came, and no tuner chose one. Give { learningRate }, or call tune(model, …) first.",
+    );
   }
   return { ...checked, data: checked.data, learningRate };
 }

@@ -1,4 +1,12 @@
-import { display, formatCount, inspect, lineChartSvg, tableHtml, type Displayable, type MimeBundle } from "../display.js";
+import {
+  display,
+  formatCount,
+  inspect,
+  lineChartSvg,
+  tableHtml,
+  type Displayable,
+  type MimeBundle,
+} from "../display.js";
 
 /** One step of a training. */
 export interface TrainingStep {
@@ -62,7 +70,13 @@ export class Run implements Displayable {
     const table = tableHtml({
       columns: ["step", "loss", "learning rate", "gradient norm", "tokens/s"],
       rows: [
-        [last.step, last.loss.toFixed(4), last.learningRate.toPrecision(3), last.gradientNorm.toPrecision(3), Math.round(last.tokensPerSecond)],
+        [
+          last.step,
+          last.loss.toFixed(4),
+          last.learningRate.toPrecision(3),
+          last.gradientNorm.toPrecision(3),
+          Math.round(last.tokensPerSecond),
+        ],
       ],
       note: this.toString(),
     });

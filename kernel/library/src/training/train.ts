@@ -48,7 +48,10 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   ) {
     this.parameters = model.trainableParameters();
     if (this.parameters.size === 0) {
-      throw new UnsupportedError("train", `Nothing in "${model.name}" trains. Call tune(model, { method: "lora" }) or another tuner first.`);
+      throw new UnsupportedError(
+        "train",
+        `Nothing in "${model.name}" trains. Call tune(model, { method: "lora" }) or another tuner first.`,
+      );
     }
     const { data, length, steps, batchSize, gradientAccumulation, seed } = options;
     const rows = steps * batchSize * gradientAccumulation;
@@ -74,7 +77,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   private async finish(): Promise<Run> {
     if (this.started === 0) {
       const steps = this[Symbol.asyncIterator]();
-      for (let { done } = await steps.next(); done !== true; ) ({ done } = await steps.next());
+      for (let { done } = await steps.next(); done !== true;) ({ done } = await steps.next());
     }
     const { model, options, parameters } = this;
     return new Run(
@@ -152,7 +155,9 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   }
 
   private notFinite(step: number, loss: number, gradientNorm: number): NumericsError {
-    const what = Number.isFinite(loss) ? `The gradient's norm at step ${step} is ${gradientNorm}` : `The loss at step ${step} is ${loss}`;
+    const what = Number.isFinite(loss)
+      ? `The gradient's norm at step ${step} is ${gradientNorm}`
+      : `The loss at step ${step} is ${loss}`;
     const { learningRate } = this.options;
     return new NumericsError(
       "train",

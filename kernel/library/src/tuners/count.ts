@@ -26,7 +26,9 @@ export function countTrainable(config: ModelConfig, options: CountOptions): numb
   const shapes = [...decoderShapes(config)];
   if (options.method === "full") return shapes.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
   const linears = shapes.flatMap(({ name, shape, role }): [string, readonly number[]][] =>
-    name.startsWith("blocks.") && (role === "linear" || role === "residual") ? [[name.replace(/\.weight$/, ""), shape]] : [],
+    name.startsWith("blocks.") && (role === "linear" || role === "residual")
+      ? [[name.replace(/\.weight$/, ""), shape]]
+      : [],
   );
   const { targets = "all-linear" } = options;
   const chosen = targets === "all-linear" ? linears : selectByName("countTrainable", "targets", linears, targets);

@@ -50,7 +50,9 @@ export function tune(model: LanguageModel, options: TuneOptions): LanguageModel 
   // The registry's entries differ in their options; `own` was checked against this entry's rules.
   const tuner = tuners[method as TunerName] as unknown as Tuner<object>;
   if (method === "full" && common.targets !== "all-linear") {
-    throw new OptionError("tune", "full trains every weight, so it takes no targets. Leave targets out.", { option: "targets" });
+    throw new OptionError("tune", "full trains every weight, so it takes no targets. Leave targets out.", {
+      option: "targets",
+    });
   }
   const all = [...model.linears()];
   const layers = common.targets === "all-linear" ? all : selectByName("tune", "targets", all, common.targets);
