@@ -119,9 +119,7 @@ impl Engine {
         match self.table().look_up(handle) {
             Lookup::Live(Slot { tensor: Some(tensor), .. }, _) => Ok(tensor.clone()),
             Lookup::Live(..) | Lookup::Freed => Err(Error::Disposed { op, name, state: "was disposed".into() }),
-            Lookup::Unknown => {
-                Err(Error::Disposed { op, name, state: format!("is not a tensor (handle {handle})") })
-            }
+            Lookup::Unknown => Err(Error::Disposed { op, name, state: format!("is not a tensor (handle {handle})") }),
         }
     }
 
@@ -196,9 +194,9 @@ impl Engine {
         self.allocate(op, shape, DType::F32, (Category::Gradients, op), Fill::Any)
     }
 
-    /// A buffer that lives inside `op`, zeroed.
+    /// A float buffer that lives inside `op`, to be written whole.
     pub fn workspace(&self, op: &'static str, elements: usize) -> Result<Fresh> {
-        self.allocate(op, &[elements], DType::F32, (Category::Workspace, op), Fill::Zero)
+        self.allocate(op, &[elements], DType::F32, (Category::Workspace, op), Fill::Any)
     }
 
     /// These elements as a tensor of `op`.

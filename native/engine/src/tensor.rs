@@ -118,11 +118,7 @@ impl Tensor {
 
     /// Errs unless its shape is `expected`.
     pub fn expect_shape(&self, op: &'static str, name: &'static str, expected: &[usize]) -> Result<()> {
-        if self.shape == expected {
-            Ok(())
-        } else {
-            Err(Error::shape(op, name, &self.shape, format!("{expected:?}")))
-        }
+        if self.shape == expected { Ok(()) } else { Err(Error::shape(op, name, &self.shape, format!("{expected:?}"))) }
     }
 
     /// Its `N` dimensions, or an error that names those expected.

@@ -57,7 +57,9 @@ fn the_limit_names_the_largest_owners_and_takes_nothing() {
     let error = data::tensor_zeros(&e, &[600], DType::U8, (Category::Activations, "big")).unwrap_err();
     let text = error.to_string();
     assert_eq!(error.code(), "OutOfMemoryError");
-    for part in ["600 bytes of activations", "1010 bytes are in use of 1500 allowed", "model (weights, 1000 bytes), cache"] {
+    for part in
+        ["600 bytes of activations", "1010 bytes are in use of 1500 allowed", "model (weights, 1000 bytes), cache"]
+    {
         assert!(text.contains(part), "{text}");
     }
     assert_eq!(e.ledger().stats()[0].1.live, 1010);
@@ -86,7 +88,10 @@ fn an_operation_that_hits_the_limit_leaves_nothing() {
 fn absurd_shapes_are_errors() {
     let e = Engine::default();
     for shape in [&[usize::MAX, 2][..], &[1 << 39, 4], &[0, usize::MAX, usize::MAX], &[1; 9]] {
-        assert_eq!(data::tensor_zeros(&e, shape, DType::F32, (Category::Weights, "x")).unwrap_err().code(), "ShapeError");
+        assert_eq!(
+            data::tensor_zeros(&e, shape, DType::F32, (Category::Weights, "x")).unwrap_err().code(),
+            "ShapeError"
+        );
     }
     let huge = data::tensor_zeros(&e, &[1 << 39], DType::F32, (Category::Weights, "x")).unwrap_err();
     assert_eq!(huge.code(), "OutOfMemoryError");
@@ -102,7 +107,9 @@ fn events_are_numbered_and_bounded() {
     let events = ledger.events(0);
     assert_eq!(events.len(), EVENTS_KEPT);
     assert_eq!(events[0].sequence, EVENTS_KEPT as u64);
-    assert!(events.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence && pair[0].time_ms <= pair[1].time_ms));
+    assert!(
+        events.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence && pair[0].time_ms <= pair[1].time_ms)
+    );
     let last = events[EVENTS_KEPT - 1].clone();
     assert_eq!(ledger.events(last.sequence), [last.clone()]);
     assert!(ledger.events(last.sequence + 1).is_empty());

@@ -41,8 +41,7 @@ fn attention_and_its_gradients_agree() {
 
         let saved = AttentionSaved { q: q.handle, k: k.handle, v: v.handle, y, log_sum_exp: lse };
         let [dq, dk, dv] = attention_backward(&e, dy.handle, saved, options).unwrap();
-        let loss =
-            |q: &[f64], k: &[f64], v: &[f64]| dot(&reference::attention::attention(&s, q, k, v).0, &dy.values);
+        let loss = |q: &[f64], k: &[f64], v: &[f64]| dot(&reference::attention::attention(&s, q, k, v).0, &dy.values);
         assert_gradient("dq", &read(&e, dq), &q.values, |q| loss(q, &k.values, &v.values));
         assert_gradient("dk", &read(&e, dk), &k.values, |k| loss(&q.values, k, &v.values));
         assert_gradient("dv", &read(&e, dv), &v.values, |v| loss(&q.values, &k.values, v));

@@ -2,11 +2,11 @@
 
 use nibble_engine::Engine;
 use nibble_engine::cpu::adamw::AdamW;
+use nibble_engine::format::Format;
 use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::cross_entropy::{CrossEntropyOptions, linear_cross_entropy};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
 use nibble_engine::ops::{data, elementwise, linear, norm, optimizer};
-use nibble_engine::format::Format;
 
 use crate::helpers::{LABEL, ids, normal, read, tensor};
 use crate::random::Random;

@@ -1,12 +1,12 @@
 //! What is refused at the door, with which code and words; nothing is allocated before.
 
+use nibble_engine::format::Format;
 use nibble_engine::ops::attention::{AttentionOptions, attention_forward};
 use nibble_engine::ops::cross_entropy::{CrossEntropyOptions, linear_cross_entropy};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
 use nibble_engine::ops::rope::{RopeOptions, rope};
 use nibble_engine::ops::{data, elementwise, embedding, norm};
 use nibble_engine::{Category, DType, Device, Engine};
-use nibble_engine::format::Format;
 
 use crate::helpers::{ids, tensor};
 
@@ -28,7 +28,11 @@ fn wrong_shapes_types_and_options_are_told_apart() {
         (matmul(&e, v, x, MatmulOptions::default()), "ShapeError", "at least 2 dimensions"),
         (embedding::embedding_forward(&e, n, x), "OptionError", "ids is 5 at position 1. Expected 0 … 2 − 1."),
         (embedding::embedding_forward(&e, v, x), "DTypeError", "ids is f32"),
-        (rope(&e, x, RopeOptions { heads: 4, ..positions }), "ShapeError", "[batch·length, 4·width] with an even width"),
+        (
+            rope(&e, x, RopeOptions { heads: 4, ..positions }),
+            "ShapeError",
+            "[batch·length, 4·width] with an even width",
+        ),
         (rope(&e, x, RopeOptions { length: 0, ..positions }), "ShapeError", "multiple of length = 0"),
         (rope(&e, x, RopeOptions { theta: 0.0, ..positions }), "OptionError", "theta is 0"),
         (norm::rms_norm_forward(&e, x, y, 1e-5).map(|r| r.0), "ShapeError", "weight has shape [6, 2]. Expected [6]."),
@@ -43,7 +47,11 @@ fn wrong_shapes_types_and_options_are_told_apart() {
         (data::concat_rows(&e, &[x, y]), "ShapeError", "xs has shape [6, 2]"),
         (data::concat_rows(&e, &[]), "OptionError", "at least one tensor"),
         (data::transpose(&e, v), "ShapeError", "Expected [a, b]."),
-        (data::tensor_from_bytes(&e, &[0; 3], DType::F32, &[1], (Category::Cache, "x")), "FormatError", "Expected 4 bytes"),
+        (
+            data::tensor_from_bytes(&e, &[0; 3], DType::F32, &[1], (Category::Cache, "x")),
+            "FormatError",
+            "Expected 4 bytes",
+        ),
         (data::tensor_to_device(&e, x, Device::Gpu(99)), "UnsupportedError", "gpu:99"),
     ];
     for (result, code, part) in refused {

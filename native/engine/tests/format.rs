@@ -82,7 +82,8 @@ fn nested_scale_bytes_equal_bitsandbytes() {
 fn dequantized_weights_equal_bitsandbytes() {
     let golden = Golden::load();
     for case in golden.cases() {
-        let shape: Vec<usize> = case["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
+        let shape: Vec<usize> =
+            case["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();
         let columns = *shape.last().unwrap();
         let rows = shape.iter().product::<usize>() / columns;
         let scales = golden.f32(&case["scales"]);
@@ -186,8 +187,7 @@ fn ties_go_to_even() {
 fn weights(grid: &format::IntegerGrid, [rows, columns]: [usize; 2], bits: usize, group: usize) -> Vec<f32> {
     let format = Format::ALL.into_iter().find(|format| format.is_integer() && format.bits() == bits).unwrap();
     let scales = Scales::Plain(&grid.scales);
-    let weight =
-        PackedRef { format, rows, columns, group, codes: &grid.codes, scales, zero_points: &grid.zero_points };
+    let weight = PackedRef { format, rows, columns, group, codes: &grid.codes, scales, zero_points: &grid.zero_points };
     weight.check("test").unwrap();
     let mut out = vec![f32::NAN; rows * columns];
     format::dequantize(&weight, &mut out);

@@ -11,7 +11,13 @@ use crate::random::Random;
 const CANCEL: fn() -> Cancel = || Cancel::never("test");
 
 /// `Σ_k a·b` in f64, and the sum of magnitudes, which bounds the rounding.
-fn reference(m: usize, n: usize, k: usize, a: impl Fn(usize, usize) -> f32, b: impl Fn(usize, usize) -> f32) -> Vec<[f64; 2]> {
+fn reference(
+    m: usize,
+    n: usize,
+    k: usize,
+    a: impl Fn(usize, usize) -> f32,
+    b: impl Fn(usize, usize) -> f32,
+) -> Vec<[f64; 2]> {
     let mut out = Vec::new();
     for i in 0..m {
         for j in 0..n {
@@ -60,8 +66,19 @@ impl Stored {
 fn dense_products_equal_float64_sums() {
     let mut random = Random::new(3);
     let shapes = [
-        [1, 1, 1], [1, 5, 3], [2, 7, 600], [3, 33, 65], [7, 130, 9], [8, 66, 513], [9, 1, 8], [9, 33, 31],
-        [12, 32, 384], [13, 65, 385], [25, 129, 100], [150, 257, 70], [30, 16, 800],
+        [1, 1, 1],
+        [1, 5, 3],
+        [2, 7, 600],
+        [3, 33, 65],
+        [7, 130, 9],
+        [8, 66, 513],
+        [9, 1, 8],
+        [9, 33, 31],
+        [12, 32, 384],
+        [13, 65, 385],
+        [25, 129, 100],
+        [150, 257, 70],
+        [30, 16, 800],
     ];
     for isa in Isa::available() {
         for [m, n, k] in shapes {
@@ -90,7 +107,9 @@ fn empty_products_are_empty_sums() {
         assert_eq!(c, [7.0; 6]);
         Gemm::on(isa).matmul(2, 3, 0, empty, MatRef { stride: 3, ..empty }, 1.0, &mut c, false, &CANCEL()).unwrap();
         assert_eq!(c, [0.0; 6]);
-        Gemm::on(isa).matmul(0, 3, 1, empty, MatRef { data: &[1.0; 3], stride: 3, ..empty }, 1.0, &mut [], false, &CANCEL()).unwrap();
+        Gemm::on(isa)
+            .matmul(0, 3, 1, empty, MatRef { data: &[1.0; 3], stride: 3, ..empty }, 1.0, &mut [], false, &CANCEL())
+            .unwrap();
     }
 }
 

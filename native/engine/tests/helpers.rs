@@ -22,7 +22,6 @@ pub fn ids(e: &Engine, values: &[i32]) -> Handle {
     data::tensor_from_bytes(e, &bytes, DType::I32, &[values.len()], LABEL).unwrap()
 }
 
-
 pub fn normal(e: &Engine, random: &mut Random, shape: &[usize]) -> Input {
     let values = random.normals(shape.iter().product());
     Input { handle: tensor(e, shape, &values), values: values.iter().map(|&v| f64::from(v)).collect() }

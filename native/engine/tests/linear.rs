@@ -1,9 +1,9 @@
 //! Packed linear layers against the literal grid, and against decoding first.
 
 use nibble_engine::format::Format;
+use nibble_engine::ops::data;
 use nibble_engine::ops::linear::{self as ops, PackedWeight};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
-use nibble_engine::ops::data;
 use nibble_engine::reference::linear::Grid;
 use nibble_engine::{DType, Engine, Handle};
 
@@ -26,8 +26,7 @@ fn integer_layers_and_their_gradients_agree() {
     {
         let size = if group == 0 { columns } else { group };
         let groups = columns.div_ceil(size);
-        let levels: Vec<u8> =
-            (0..rows * columns).map(|_| (random.next_u64() % (1 << format.bits())) as u8).collect();
+        let levels: Vec<u8> = (0..rows * columns).map(|_| (random.next_u64() % (1 << format.bits())) as u8).collect();
         let scales = normal(&e, &mut random, &[rows, groups]);
         let zeros = normal(&e, &mut random, &[rows, groups]);
         let codes = ops::pack_integers(&e, bytes(&e, &[rows, columns], &levels), format.bits()).unwrap();
@@ -56,8 +55,7 @@ fn integer_layers_and_their_gradients_agree() {
         let ds = ops::packed_linear_backward_scales(&e, dy.handle, x.handle, &weight).unwrap();
         assert_gradient("ds", &read(&e, ds), &scales.values, |s| loss(&x.values, s));
         if group == 0 {
-            let cheap =
-                ops::packed_linear_backward_scales_from_output(&e, dy.handle, y, scales.handle).unwrap();
+            let cheap = ops::packed_linear_backward_scales_from_output(&e, dy.handle, y, scales.handle).unwrap();
             let expected: Vec<f64> = read(&e, ds).iter().map(|&v| f64::from(v)).collect();
             assert_close("ds from y", &read(&e, cheap), &expected, 2e-5);
         }

@@ -109,3 +109,25 @@ fn the_norm_spans_all_tensors() {
     assert_eq!(norm, 5.0);
     assert_eq!(global_norm(&e, &[]).unwrap(), 0.0);
 }
+
+#[test]
+fn a_parameter_given_twice_is_refused() {
+    let e = Engine::default();
+    let make = || tensor(&e, &[2], &[1.0; 2]);
+    let (p, g, m, v) = (make(), make(), make(), make());
+    let view = nibble_engine::ops::data::tensor_reshape(&e, p, &[2]).unwrap();
+    let options = AdamW {
+        learning_rate: 0.1,
+        beta1: 0.9,
+        beta2: 0.9,
+        epsilon: 1e-8,
+        weight_decay: 0.0,
+        step: 1.0,
+        gradient_scale: 1.0,
+    };
+    for (parameters, gradients, first) in [([p, view], [g, g], [m, make()]), ([p, make()], [p, g], [m, make()])] {
+        let error = adamw_step(&e, &parameters, &gradients, &first, &[v, make()], options).unwrap_err();
+        assert_eq!(error.code(), "OptionError", "{error}");
+    }
+    adamw_step(&e, &[p, make()], &[g, g], &[m, make()], &[v, make()], options).unwrap();
+}

@@ -1,5 +1,18 @@
-//! All integration tests in one binary.
+//! All integration tests in one binary: every operation against its literal float64 twin, every gradient against
+//! central differences of that twin; tensors, memory, errors, interrupts.
 
+mod account;
+mod attention;
+mod bits;
+mod doors;
+mod elementwise;
 mod format;
 mod gemm;
+mod handles;
+mod helpers;
+mod interrupt;
+mod linear;
+mod losses;
+mod norms;
+mod pca;
 mod random;

@@ -30,7 +30,9 @@ fn rms_norm_and_its_gradients_agree() {
 #[test]
 fn rope_agrees_and_its_inverse_is_its_gradient() {
     let (e, mut random) = (Engine::default(), Random::new(11));
-    for (batch, length, heads, width, offset) in [(1, 1, 1, 2, 0), (2, 5, 3, 6, 0), (1, 3, 2, 16, 1000), (3, 65, 4, 64, 7)] {
+    for (batch, length, heads, width, offset) in
+        [(1, 1, 1, 2, 0), (2, 5, 3, 6, 0), (1, 3, 2, 16, 1000), (3, 65, 4, 64, 7)]
+    {
         let x = normal(&e, &mut random, &[batch * length, heads * width]);
         let dy = normal(&e, &mut random, &[batch * length, heads * width]);
         let options = RopeOptions { length, heads, theta: 10_000.0, offset, inverse: false };

@@ -1,7 +1,7 @@
 //! Principal components.
 
-use nibble_engine::ops::pca::{pca_fit, pca_project};
 use nibble_engine::Engine;
+use nibble_engine::ops::pca::{pca_fit, pca_project};
 
 use crate::helpers::{normal, read, tensor};
 use crate::random::Random;

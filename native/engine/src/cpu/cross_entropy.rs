@@ -1,6 +1,7 @@
 //! Softmax cross-entropy of a chunk of logits.
 
 use crate::cancel::Cancel;
+use crate::cpu::exp::{exp_and_sum, largest};
 use crate::cpu::pool;
 use crate::error::Result;
 
@@ -14,25 +15,29 @@ pub fn rows(
     scale: Option<f32>,
     losses: &mut [f32],
 ) -> Result<()> {
-    pool::blocks2(cancel, (logits, vocabulary), (losses, 1), pool::rows_per_task(vocabulary), |first, logits, losses| {
-        for ((z, loss), &target) in logits.chunks_exact_mut(vocabulary).zip(losses).zip(&targets[first..]) {
-            *loss = row(z, target, scale);
-        }
-    })
+    pool::blocks2(
+        cancel,
+        (logits, vocabulary),
+        (losses, 1),
+        pool::rows_per_task(vocabulary),
+        #[inline(always)]
+        |first, logits, losses| {
+            for ((z, loss), &target) in logits.chunks_exact_mut(vocabulary).zip(losses).zip(&targets[first..]) {
+                *loss = row(z, target, scale);
+            }
+        },
+    )
 }
 
+#[inline(always)]
 fn row(z: &mut [f32], target: Option<usize>, scale: Option<f32>) -> f32 {
     let Some(target) = target else {
         z.fill(0.0);
         return 0.0;
     };
-    let largest = z.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let chosen = z[target] - largest;
-    let mut sum = 0.0;
-    for z in z.iter_mut() {
-        *z = (*z - largest).exp();
-        sum += *z;
-    }
+    let shift = largest(z);
+    let chosen = z[target] - shift;
+    let sum = exp_and_sum(z, shift);
     if let Some(scale) = scale {
         let factor = scale / sum;
         z.iter_mut().for_each(|z| *z *= factor);

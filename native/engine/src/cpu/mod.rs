@@ -8,6 +8,7 @@ pub mod buffer;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod embedding;
+pub mod exp;
 pub mod gemm;
 pub mod norm;
 pub mod pool;

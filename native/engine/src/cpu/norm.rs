@@ -1,6 +1,7 @@
 //! Root-mean-square normalization (Zhang and Sennrich 2019).
 
 use crate::cancel::Cancel;
+use crate::cpu::exp::dot;
 use crate::cpu::pool;
 use crate::error::Result;
 
@@ -17,14 +18,21 @@ pub fn rms_norm_forward(
     rstd: &mut [f32],
 ) -> Result<()> {
     let n = weight.len();
-    pool::blocks2(cancel, (y, n), (rstd, 1), pool::rows_per_task(n), |first, y, rstd| {
-        for ((y, x), rstd) in y.chunks_exact_mut(n).zip(x[first * n..].chunks_exact(n)).zip(rstd) {
-            *rstd = 1.0 / (dot(x, x) / n as f32 + epsilon).sqrt();
-            for ((y, &x), &weight) in y.iter_mut().zip(x).zip(weight) {
-                *y = x * *rstd * weight;
+    pool::blocks2(
+        cancel,
+        (y, n),
+        (rstd, 1),
+        pool::rows_per_task(n),
+        #[inline(always)]
+        |first, y, rstd| {
+            for ((y, x), rstd) in y.chunks_exact_mut(n).zip(x[first * n..].chunks_exact(n)).zip(rstd) {
+                *rstd = 1.0 / (dot(x, x) / n as f32 + epsilon).sqrt();
+                for ((y, &x), &weight) in y.iter_mut().zip(x).zip(weight) {
+                    *y = x * *rstd * weight;
+                }
             }
-        }
-    })
+        },
+    )
 }
 
 /// `dx = rstd·(dy·weight − x·rstd²·mean(dy·weight·x))`.
@@ -34,18 +42,24 @@ pub fn rms_norm_backward_input(
     dx: &mut [f32],
 ) -> Result<()> {
     let n = weight.len();
-    pool::rows(cancel, dx, n, |first, dx| {
-        let rows = dy[first * n..].chunks_exact(n).zip(x[first * n..].chunks_exact(n)).zip(&rstd[first..]);
-        for (dx, ((dy, x), &rstd)) in dx.chunks_exact_mut(n).zip(rows) {
-            for ((dx, &dy), &weight) in dx.iter_mut().zip(dy).zip(weight) {
-                *dx = dy * weight;
+    pool::rows(
+        cancel,
+        dx,
+        n,
+        #[inline(always)]
+        |first, dx| {
+            let rows = dy[first * n..].chunks_exact(n).zip(x[first * n..].chunks_exact(n)).zip(&rstd[first..]);
+            for (dx, ((dy, x), &rstd)) in dx.chunks_exact_mut(n).zip(rows) {
+                for ((dx, &dy), &weight) in dx.iter_mut().zip(dy).zip(weight) {
+                    *dx = dy * weight;
+                }
+                let factor = dot(dx, x) / n as f32 * rstd * rstd;
+                for (dx, &x) in dx.iter_mut().zip(x) {
+                    *dx = rstd * (*dx - x * factor);
+                }
             }
-            let factor = dot(dx, x) / n as f32 * rstd * rstd;
-            for (dx, &x) in dx.iter_mut().zip(x) {
-                *dx = rstd * (*dx - x * factor);
-            }
-        }
-    })
+        },
+    )
 }
 
 /// `dweight = Σ over rows of dy·x·rstd`, as one partial sum for each [`ROWS`] rows.
@@ -55,28 +69,21 @@ pub fn rms_norm_backward_weight(
     n: usize,
     partial: &mut [f32],
 ) -> Result<()> {
-    pool::blocks(cancel, partial, n, 1, |block, partial| {
-        partial.fill(0.0);
-        let first = block * ROWS;
-        let rows = dy[first * n..].chunks_exact(n).zip(x[first * n..].chunks_exact(n)).zip(&rstd[first..]);
-        for ((dy, x), &rstd) in rows.take(ROWS) {
-            for ((sum, &dy), &x) in partial.iter_mut().zip(dy).zip(x) {
-                *sum += dy * x * rstd;
+    pool::blocks(
+        cancel,
+        partial,
+        n,
+        1,
+        #[inline(always)]
+        |block, partial| {
+            partial.fill(0.0);
+            let first = block * ROWS;
+            let rows = dy[first * n..].chunks_exact(n).zip(x[first * n..].chunks_exact(n)).zip(&rstd[first..]);
+            for ((dy, x), &rstd) in rows.take(ROWS) {
+                for ((sum, &dy), &x) in partial.iter_mut().zip(dy).zip(x) {
+                    *sum += dy * x * rstd;
+                }
             }
-        }
-    })
-}
-
-/// `Σ a·b`, in sixteen interleaved sums.
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0.0f32; 16];
-    let (a_groups, a_rest) = a.as_chunks::<16>();
-    let (b_groups, b_rest) = b.as_chunks::<16>();
-    for (a, b) in a_groups.iter().zip(b_groups) {
-        for ((lane, &a), &b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += a * b;
-        }
-    }
-    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
-    lanes.iter().sum::<f32>() + rest
+        },
+    )
 }

@@ -1,11 +1,14 @@
 //! The thread pool, and loops over it whose grid does not depend on the number of threads: results are the same bits
 //! for one thread and for many. Sums across blocks are made in order by the caller, never by rayon.
+//!
+//! Tasks are compiled once for each instruction set: closures that say `#[inline(always)]` get its vectors.
 
 use std::sync::LazyLock;
 
 use rayon::prelude::*;
 
 use crate::cancel::Cancel;
+use crate::cpu::simd;
 use crate::error::Result;
 
 /// Elements that one task should touch, so that handing it out costs little beside it.
@@ -47,12 +50,7 @@ pub fn rows_per_task(width: usize) -> usize {
 }
 
 /// Calls `f(first_row, rows)` for every block of rows of `out`.
-pub fn rows<T: Send>(
-    cancel: &Cancel,
-    out: &mut [T],
-    width: usize,
-    f: impl Fn(usize, &mut [T]) + Sync,
-) -> Result<()> {
+pub fn rows<T: Send>(cancel: &Cancel, out: &mut [T], width: usize, f: impl Fn(usize, &mut [T]) + Sync) -> Result<()> {
     blocks(cancel, out, width.max(1), rows_per_task(width), f)
 }
 
@@ -64,16 +62,19 @@ pub fn blocks<T: Send>(
     per_task: usize,
     f: impl Fn(usize, &mut [T]) + Sync,
 ) -> Result<()> {
-    let size = width * per_task;
+    let (size, level) = (width * per_task, simd::level());
+    cancel.check()?;
+    if out.is_empty() {
+        return Ok(());
+    }
     if out.len() <= size {
-        cancel.check()?;
-        f(0, out);
+        fearless_simd::dispatch!(level, _simd => f(0, out));
         return Ok(());
     }
     run(|| {
         out.par_chunks_mut(size).enumerate().try_for_each(|(n, chunk)| {
             cancel.check()?;
-            f(n * per_task, chunk);
+            fearless_simd::dispatch!(level, _simd => f(n * per_task, chunk));
             Ok(())
         })
     })
@@ -88,15 +89,19 @@ pub fn blocks2<A: Send, B: Send>(
     f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
 ) -> Result<()> {
     let (a_size, b_size) = (a_width.max(1) * per_task, b_width.max(1) * per_task);
+    let level = simd::level();
+    cancel.check()?;
+    if a.is_empty() && b.is_empty() {
+        return Ok(());
+    }
     if a.len() <= a_size && b.len() <= b_size {
-        cancel.check()?;
-        f(0, a, b);
+        fearless_simd::dispatch!(level, _simd => f(0, a, b));
         return Ok(());
     }
     run(|| {
         a.par_chunks_mut(a_size).zip(b.par_chunks_mut(b_size)).enumerate().try_for_each(|(n, (a, b))| {
             cancel.check()?;
-            f(n * per_task, a, b);
+            fearless_simd::dispatch!(level, _simd => f(n * per_task, a, b));
             Ok(())
         })
     })

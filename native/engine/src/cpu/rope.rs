@@ -36,18 +36,24 @@ impl Angles {
 pub fn rotate(cancel: &Cancel, x: &[f32], heads: usize, angles: &Angles, y: &mut [f32]) -> Result<()> {
     let (width, half) = (angles.width, angles.width / 2);
     let row = heads * width;
-    pool::rows(cancel, y, row, |first, y| {
-        for (n, (y, x)) in y.chunks_exact_mut(row).zip(x[first * row..].chunks_exact(row)).enumerate() {
-            let position = (first + n) % angles.length;
-            let cos = &angles.cos[position * half..][..half];
-            let sin = &angles.sin[position * half..][..half];
-            for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
-                let ((y1, y2), (x1, x2)) = (y.split_at_mut(half), x.split_at(half));
-                for i in 0..half {
-                    y1[i] = x1[i] * cos[i] - x2[i] * sin[i];
-                    y2[i] = x2[i] * cos[i] + x1[i] * sin[i];
+    pool::rows(
+        cancel,
+        y,
+        row,
+        #[inline(always)]
+        |first, y| {
+            for (n, (y, x)) in y.chunks_exact_mut(row).zip(x[first * row..].chunks_exact(row)).enumerate() {
+                let position = (first + n) % angles.length;
+                let cos = &angles.cos[position * half..][..half];
+                let sin = &angles.sin[position * half..][..half];
+                for (y, x) in y.chunks_exact_mut(width).zip(x.chunks_exact(width)) {
+                    let ((y1, y2), (x1, x2)) = (y.split_at_mut(half), x.split_at(half));
+                    for i in 0..half {
+                        y1[i] = x1[i] * cos[i] - x2[i] * sin[i];
+                        y2[i] = x2[i] * cos[i] + x1[i] * sin[i];
+                    }
                 }
             }
-        }
-    })
+        },
+    )
 }

@@ -1,11 +1,12 @@
 //! Causal attention with grouped heads.
 
 use crate::cpu::attention::{self as cpu, Saved, Sizes};
-use crate::cpu::norm::dot;
 use crate::cpu::pool;
+use crate::device::Device;
 use crate::dtype::DType;
-use crate::engine::{Engine, Fresh, Handle};
+use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::memory::{Category, Charge};
 use crate::tensor::Tensor;
 
 /// Options of attention.
@@ -34,14 +35,20 @@ pub fn attention_forward(
     let (q, k, v) = (e.tensor(OP, "q", q)?, e.tensor(OP, "k", k)?, e.tensor(OP, "v", v)?);
     let s = sizes(OP, &q, &k, &v, options)?;
     let cancel = e.cancel(OP);
-    let heads = Heads { e, op: OP, s };
     let mut y = e.output(OP, &q.shape)?;
     let mut lse = e.output(OP, &[s.batch, s.heads, s.queries])?;
-    let (mut q, mut k, mut v) = (heads.split("q", &q)?, heads.split("k", &k)?, heads.split("v", &v)?);
-    let mut by_head = e.workspace(OP, q.f32().len())?;
-    cpu::forward(&cancel, &s, (q.f32(), k.f32(), v.f32()), by_head.f32(), lse.f32())?;
+    let _scores = charge_scores(e, OP, &s, 1)?;
+    let mut by_head = e.workspace(OP, q.elements())?;
+    let inputs = (&*q.read(OP, "q")?, &*k.read(OP, "k")?, &*v.read(OP, "v")?);
+    cpu::forward(&cancel, &s, inputs, by_head.f32(), lse.f32())?;
     cpu::merge_heads(&cancel, by_head.f32(), s.queries, s.heads, s.width, y.f32())?;
     Ok((y.keep(e)?, lse.keep(e)?))
+}
+
+/// Charges the blocks of scores that the tasks hold.
+fn charge_scores(e: &Engine, op: &'static str, s: &Sizes, blocks: usize) -> Result<Charge> {
+    let tasks = pool::threads().min(s.batch * s.heads);
+    e.charge(op, Device::Cpu, Category::Workspace, op, tasks * blocks * s.block_elements() * size_of::<f32>())
 }
 
 /// What [`attention_backward`] needs of the forward pass.
@@ -78,52 +85,23 @@ pub fn attention_backward(
     lse.expect(OP, "logSumExp", DType::F32)?;
     lse.expect_shape(OP, "logSumExp", &[s.batch, s.heads, s.queries])?;
     let cancel = e.cancel(OP);
-    let heads = Heads { e, op: OP, s };
     let (mut q_gradient, mut k_gradient) = (e.gradient(OP, &q.shape)?, e.gradient(OP, &k.shape)?);
     let mut v_gradient = e.gradient(OP, &v.shape)?;
 
+    let _scores = charge_scores(e, OP, &s, 2)?;
     let mut delta = e.workspace(OP, s.batch * s.heads * s.queries)?;
-    fill_delta(&cancel, &s, &dy.read(OP, "dy")?, &y.read(OP, "y")?, delta.f32())?;
-    let (mut q, mut k, mut v) = (heads.split("q", &q)?, heads.split("k", &k)?, heads.split("v", &v)?);
-    let mut dy = heads.split("dy", &dy)?;
-    let mut dq = e.workspace(OP, q.f32().len())?;
-    let (mut dk, mut dv) = (e.workspace(OP, k.f32().len())?, e.workspace(OP, v.f32().len())?);
+    let mut dq = e.workspace(OP, q.elements())?;
+    let (mut dk, mut dv) = (e.workspace(OP, k.elements())?, e.workspace(OP, v.elements())?);
+    let dy = dy.read::<f32>(OP, "dy")?;
+    cpu::fill_delta(&cancel, &s, &dy, &y.read(OP, "y")?, delta.f32())?;
+    let (q, k, v) = (q.read::<f32>(OP, "q")?, k.read::<f32>(OP, "k")?, v.read::<f32>(OP, "v")?);
     let lse = lse.read::<f32>(OP, "logSumExp")?;
-    let saved =
-        Saved { dy: dy.f32(), q: q.f32(), k: k.f32(), v: v.f32(), log_sum_exp: &lse, delta: delta.f32() };
+    let saved = Saved { dy: &dy, q: &q, k: &k, v: &v, log_sum_exp: &lse, delta: delta.f32() };
     cpu::backward(&cancel, &s, saved, dq.f32(), (dk.f32(), dv.f32()))?;
     cpu::merge_heads(&cancel, dq.f32(), s.queries, s.heads, s.width, q_gradient.f32())?;
     cpu::merge_heads(&cancel, dk.f32(), s.keys, s.kv_heads, s.width, k_gradient.f32())?;
     cpu::merge_heads(&cancel, dv.f32(), s.keys, s.kv_heads, s.width, v_gradient.f32())?;
     Ok([q_gradient.keep(e)?, k_gradient.keep(e)?, v_gradient.keep(e)?])
-}
-
-/// `delta[batch, heads, queries] = Σ dy·y` over each head's elements.
-fn fill_delta(cancel: &crate::Cancel, s: &Sizes, dy: &[f32], y: &[f32], delta: &mut [f32]) -> Result<()> {
-    pool::blocks(cancel, delta, 1, s.queries.max(1), |first, delta| {
-        let (batch, head) = (first / s.queries / s.heads, first / s.queries % s.heads);
-        for (i, delta) in delta.iter_mut().enumerate() {
-            let at = ((batch * s.queries + i) * s.heads + head) * s.width;
-            *delta = dot(&dy[at..][..s.width], &y[at..][..s.width]);
-        }
-    })
-}
-
-/// Copies tensors into workspace, each head's rows side by side.
-struct Heads<'a> {
-    e: &'a Engine,
-    op: &'static str,
-    s: Sizes,
-}
-
-impl Heads<'_> {
-    fn split(&self, name: &'static str, t: &Tensor) -> Result<Fresh> {
-        let mut out = self.e.workspace(self.op, t.elements())?;
-        let rows = t.rows().0 / self.s.batch;
-        let heads = t.rows().1 / self.s.width;
-        cpu::split_heads(&self.e.cancel(self.op), &t.read(self.op, name)?, rows, heads, self.s.width, out.f32())?;
-        Ok(out)
-    }
 }
 
 fn sizes(op: &'static str, q: &Tensor, k: &Tensor, v: &Tensor, options: AttentionOptions) -> Result<Sizes> {

@@ -3,9 +3,11 @@
 use crate::Cancel;
 use crate::cpu::cross_entropy as cpu;
 use crate::cpu::gemm::{self, MatRef};
+use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::memory::Category;
 
 /// Elements of the logits that exist at once (8 MiB of f32), unless one row is longer.
 const CHUNK: usize = 2 << 20;
@@ -83,6 +85,14 @@ pub fn linear_cross_entropy(
         dweight.f32().fill(0.0);
     }
     let mut logits = e.workspace(OP, rows * vocabulary)?;
+    let products = [
+        (true, rows, width),
+        (options.want_input, rows, vocabulary),
+        (options.want_weight, vocabulary, rows),
+    ];
+    let panels = products.into_iter().filter(|product| product.0).map(|(_, m, k)| gemm::workspace_bytes(m, k));
+    let panels = panels.max().unwrap_or(0);
+    let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, panels)?;
     let (x, weight) = (x.read::<f32>(OP, "x")?, weight.read::<f32>(OP, "weight")?);
     let chunk = Chunk { cancel: &e.cancel(OP), vocabulary, width, weight: &weight, options };
     for first in (0..tokens).step_by(rows) {

@@ -2,11 +2,12 @@
 
 use crate::cpu::gemm;
 use crate::cpu::pool;
+use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
 use crate::format::{self, Format, PackedRef, Scales};
-use crate::memory::Category;
+use crate::memory::{Category, Charge};
 use crate::shape;
 use crate::tensor::Tensor;
 
@@ -36,6 +37,7 @@ pub struct PackedWeight {
 impl PackedWeight {
     /// Runs `f` on the weight's slices once their lengths are checked.
     fn with<R>(&self, e: &Engine, op: &'static str, f: impl FnOnce(&PackedRef<'_>) -> Result<R>) -> Result<R> {
+        shape::elements(op, &[self.rows, self.columns])?;
         let of = |name, handle: Option<Handle>| handle.map(|handle| e.tensor(op, name, handle)).transpose();
         let (codes, scales) = (e.tensor(op, "codes", self.codes)?, e.tensor(op, "scales", self.scales)?);
         let (zeros, nested) = (of("zeroPoints", self.zero_points)?, of("nestedScales", self.nested_scales)?);
@@ -57,9 +59,7 @@ impl PackedWeight {
             f(&weight)
         };
         match &nested {
-            Some(nested) => {
-                run(Scales::Nested { codes: &scales.read::<u8>(op, "scales")?, scales: nested, offset })
-            }
+            Some(nested) => run(Scales::Nested { codes: &scales.read::<u8>(op, "scales")?, scales: nested, offset }),
             None => run(Scales::Plain(&scales.read::<f32>(op, "scales")?)),
         }
     }
@@ -82,6 +82,7 @@ pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight) -> Result<
     let x = e.tensor(OP, "x", x)?;
     let tokens = tokens(OP, "x", &x, w.columns)?;
     w.with(e, OP, |w| {
+        let _panels = charge_panels(e, OP, tokens, w.columns)?;
         let mut y = e.output(OP, &shape::with_last(&x.shape, w.rows))?;
         gemm::packed_forward(tokens, &x.read(OP, "x")?, w, y.f32(), &e.cancel(OP))?;
         y.keep(e)
@@ -94,6 +95,7 @@ pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight) ->
     let dy = e.tensor(OP, "dy", dy)?;
     let tokens = tokens(OP, "dy", &dy, w.rows)?;
     w.with(e, OP, |w| {
+        let _panels = charge_panels(e, OP, tokens, w.rows)?;
         let mut dx = e.gradient(OP, &shape::with_last(&dy.shape, w.columns))?;
         gemm::packed_backward_input(tokens, &dy.read(OP, "dy")?, w, dx.f32(), &e.cancel(OP))?;
         dx.keep(e)
@@ -110,6 +112,7 @@ pub fn packed_linear_backward_scales(e: &Engine, dy: Handle, x: Handle, w: &Pack
         return Err(Error::shape(OP, "dy", &dy.shape, format!("{tokens} rows, as x")));
     }
     w.with(e, OP, |w| {
+        let _panels = charge_panels(e, OP, tokens, w.columns)?;
         let mut ds = e.gradient(OP, &[w.rows, w.groups()])?;
         let (dy, x) = (dy.read::<f32>(OP, "dy")?, x.read::<f32>(OP, "x")?);
         gemm::packed_backward_scales(tokens, &dy, &x, w, ds.f32(), &e.cancel(OP))?;
@@ -118,12 +121,7 @@ pub fn packed_linear_backward_scales(e: &Engine, dy: Handle, x: Handle, w: &Pack
 }
 
 /// Per channel: `dy[.., out]`, `y[.., out]` (no bias in it), `scales[out, 1]` → `Σ_t dy·y / scale`, shaped as `scales`
-pub fn packed_linear_backward_scales_from_output(
-    e: &Engine,
-    dy: Handle,
-    y: Handle,
-    scales: Handle,
-) -> Result<Handle> {
+pub fn packed_linear_backward_scales_from_output(e: &Engine, dy: Handle, y: Handle, scales: Handle) -> Result<Handle> {
     const OP: &str = "packedLinearBackwardScalesFromOutput";
     let (dy, y) = (e.tensor(OP, "dy", dy)?, e.tensor(OP, "y", y)?);
     let scales = e.tensor(OP, "scales", scales)?;
@@ -218,6 +216,11 @@ pub fn quantize_scales_nested(e: &Engine, scales: Handle) -> Result<(Handle, Han
     let codes = e.store(OP, &[nested.codes.len()], Category::Scales, &nested.codes)?;
     let inner = e.store(OP, &[nested.scales.len()], Category::Scales, &nested.scales)?;
     Ok((codes.keep(e)?, inner.keep(e)?, f64::from(nested.offset)))
+}
+
+/// Charges what the product packs.
+fn charge_panels(e: &Engine, op: &'static str, m: usize, k: usize) -> Result<Charge> {
+    e.charge(op, Device::Cpu, Category::Workspace, op, gemm::workspace_bytes(m, k))
 }
 
 fn tokens(op: &'static str, name: &'static str, t: &Tensor, width: usize) -> Result<usize> {

@@ -1,9 +1,11 @@
 //! Dense matrix multiply.
 
 use crate::cpu::gemm::{self, MatRef};
+use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::memory::Category;
 use crate::shape;
 
 /// Options of [`matmul`].
@@ -47,6 +49,7 @@ pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Resul
     }
     let left = MatRef { data: &a.read(OP, "a")?, transposed: transpose_a, stride: a_columns };
     let right = MatRef { data: &b.read(OP, "b")?, transposed: transpose_b, stride: b_columns };
+    let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, gemm::workspace_bytes(m, k))?;
     let (cancel, alpha) = (e.cancel(OP), alpha as f32);
     let Some(handle) = into else {
         let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };

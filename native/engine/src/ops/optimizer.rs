@@ -1,6 +1,10 @@
 //! AdamW over many tensors, and the norm of their gradients.
 
-use crate::cpu::adamw::{self as cpu, AdamW};
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::cancel::Cancel;
+use crate::cpu::adamw::{self as cpu, AdamW, Parameter};
 use crate::cpu::elementwise;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
@@ -34,19 +38,31 @@ pub fn adamw_step(
         for (j, t) in set.iter().enumerate() {
             t.expect(OP, names[j], DType::F32)?;
             t.expect_shape(OP, names[j], &set[0].shape)?;
-            for earlier in &set[..j] {
-                super::expect_apart(OP, names[j], earlier, t)?;
-            }
         }
         sets.push(set);
     }
-    let cancel = e.cancel(OP);
+    expect_distinct(OP, &sets)?;
     // An interrupt between two parameters would leave a step half done: it is polled before the first only.
-    cancel.check()?;
-    let never = crate::Cancel::never(OP);
+    e.cancel(OP).check()?;
+    let mut locked = Vec::with_capacity(n);
     for [p, g, m, v] in &sets {
-        let (mut p, mut m, mut v) = (p.write(OP, names[0])?, m.write(OP, names[2])?, v.write(OP, names[3])?);
-        cpu::step(&never, &mut p, &g.read(OP, names[1])?, &mut m, &mut v, &options)?;
+        let gradient = g.read::<f32>(OP, names[1])?;
+        locked.push((p.write(OP, names[0])?, gradient, m.write(OP, names[2])?, v.write(OP, names[3])?));
+    }
+    let parameters = locked.iter_mut().map(|(p, g, m, v)| Parameter { p, g, m, v });
+    cpu::step(&Cancel::never(OP), &mut parameters.collect::<Vec<_>>(), &options)
+}
+
+/// Errs when bytes that are changed appear twice, as bytes of a parameter, a gradient or a moment.
+fn expect_distinct(op: &'static str, sets: &[[Tensor; 4]]) -> Result<()> {
+    let address = |t: &Tensor| Arc::as_ptr(&t.storage);
+    let mut seen: HashSet<_> = sets.iter().map(|[_, g, _, _]| address(g)).collect();
+    let changed = sets.iter().flat_map(|[p, _, m, v]| [p, m, v]);
+    for t in changed {
+        if !seen.insert(address(t)) {
+            let got = "given twice (perhaps as a view)";
+            return Err(Error::option(op, "a tensor", got, "parameters and moments with bytes of their own"));
+        }
     }
     Ok(())
 }

@@ -39,8 +39,11 @@ pub fn pca_fit(e: &Engine, x: Handle, k: usize) -> Result<PcaResult> {
     let bytes = (n * d + 3 * gram * gram) * size_of::<f64>();
     let _charge = e.charge(OP, crate::Device::Cpu, crate::Category::Workspace, OP, bytes)?;
     e.cancel(OP).check()?;
-    let pca = nibble_linalg::pca(&x, n, d, k)
-        .map_err(|what| Error::Numerics { op: OP, what, advice: "Look at the rows of x".into() })?;
+    let pca = nibble_linalg::pca(&x, n, d, k).map_err(|what| Error::Numerics {
+        op: OP,
+        what,
+        advice: "Look at the rows of x".into(),
+    })?;
     let store = |shape: &[usize], values: &[f64]| {
         let mut out = e.output(OP, shape)?;
         for (out, &value) in out.f32().iter_mut().zip(values) {

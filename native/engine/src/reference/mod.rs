@@ -1,1 +1,11 @@
-//! Literal float64 algorithms, for the tests.
+//! Literal float64 algorithms, written from the formulas, slow and plain: what the tests compare the kernels with.
+
+pub mod adamw;
+pub mod attention;
+pub mod cross_entropy;
+pub mod elementwise;
+pub mod embedding;
+pub mod linear;
+pub mod matmul;
+pub mod norm;
+pub mod rope;
