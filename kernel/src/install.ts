@@ -28,7 +28,8 @@ export function install(prefix?: string): string {
   const target = join(data, "kernels", NAME);
   rmSync(target, { recursive: true, force: true });
   mkdirSync(target, { recursive: true });
-  for (const logo of ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"]) cpSync(join(TEMPLATE, logo), join(target, logo));
+  for (const logo of ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"])
+    cpSync(join(TEMPLATE, logo), join(target, logo));
   const spec = JSON.parse(readFileSync(join(TEMPLATE, "kernel.json"), "utf8")) as { argv: string[] };
   const words: Readonly<Record<string, string>> = { "{node}": process.execPath, "{main}": MAIN };
   spec.argv = spec.argv.map((word) => words[word] ?? word);

@@ -4,7 +4,9 @@ import { Session } from "./session/session.js";
 
 const path = process.argv[2];
 if (path === undefined) {
-  process.stderr.write("[kernel] no connection file was given. Usage: main.js CONNECTION_FILE. Jupyter starts kernels itself.\n");
+  process.stderr.write(
+    "[kernel] no connection file was given. Usage: main.js CONNECTION_FILE. Jupyter starts kernels itself.\n",
+  );
   process.exit(2);
 }
 const session = new Session(readConnection(path));

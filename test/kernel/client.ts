@@ -39,7 +39,13 @@ export class Client {
   private constructor(
     readonly process: ChildProcess,
     private readonly folder: string,
-    private readonly sockets: { shell: Dealer; control: Dealer; stdin: Dealer; iopub: Subscriber; heartbeat: HeartbeatSocket },
+    private readonly sockets: {
+      shell: Dealer;
+      control: Dealer;
+      stdin: Dealer;
+      iopub: Subscriber;
+      heartbeat: HeartbeatSocket;
+    },
   ) {
     for (const channel of ["shell", "control", "stdin", "iopub"] as const) void this.receive(channel);
   }
@@ -53,7 +59,10 @@ export class Client {
     };
     const file = join(folder, "connection.json");
     writeFileSync(file, JSON.stringify(connection));
-    const child = spawn(process.execPath, [MAIN, file], { stdio: ["ignore", "inherit", "pipe"], cwd: options.cwd ?? folder });
+    const child = spawn(process.execPath, [MAIN, file], {
+      stdio: ["ignore", "inherit", "pipe"],
+      cwd: options.cwd ?? folder,
+    });
     const routingId = randomUUID();
     const sockets = {
       shell: new Dealer({ routingId }),
@@ -82,7 +91,12 @@ export class Client {
   }
 
   /** Sends without waiting; the result is the message's id. */
-  async send(channel: RequestChannel, type: string, content: object, extra: { buffers?: Uint8Array[]; subshell?: string; parent?: Message; key?: string } = {}): Promise<string> {
+  async send(
+    channel: RequestChannel,
+    type: string,
+    content: object,
+    extra: { buffers?: Uint8Array[]; subshell?: string; parent?: Message; key?: string } = {},
+  ): Promise<string> {
     const header = {
       ...{ msg_id: randomUUID(), session: this.session, username: "test", date: new Date().toISOString() },
       ...{ msg_type: type, version: "5.5" },
@@ -95,7 +109,12 @@ export class Client {
     return header.msg_id;
   }
 
-  async request(channel: RequestChannel, type: string, content: object = {}, extra: { subshell?: string } = {}): Promise<Message> {
+  async request(
+    channel: RequestChannel,
+    type: string,
+    content: object = {},
+    extra: { subshell?: string } = {},
+  ): Promise<Message> {
     const id = await this.send(channel, type, content, extra);
     return this.reply(id);
   }
@@ -116,12 +135,21 @@ export class Client {
   }
 
   async start(code: string, options: object = {}, subshell?: string): Promise<string> {
-    const content = { code, silent: false, store_history: true, user_expressions: {}, allow_stdin: false, stop_on_error: true, ...options };
+    const content = {
+      code,
+      silent: false,
+      store_history: true,
+      user_expressions: {},
+      allow_stdin: false,
+      stop_on_error: true,
+      ...options,
+    };
     return this.send("shell", "execute_request", content, subshell === undefined ? {} : { subshell });
   }
 
   async finished(id: string): Promise<Executed> {
-    const isIdle = (message: Message) => message.type === "status" && message.content["execution_state"] === "idle" && message.parent["msg_id"] === id;
+    const isIdle = (message: Message) =>
+      message.type === "status" && message.content["execution_state"] === "idle" && message.parent["msg_id"] === id;
     const [reply, idle] = await Promise.all([this.reply(id), this.published(isIdle)]);
     const until = this.iopub.indexOf(idle);
     return { reply, published: this.iopub.slice(0, until + 1).filter((message) => message.parent["msg_id"] === id) };
@@ -186,7 +214,12 @@ function decode(frames: readonly Buffer[]): Message {
   const hmac = createHmac("sha256", KEY);
   for (const part of signed) hmac.update(part);
   if (frames[at + 1]!.toString() !== hmac.digest("hex")) throw new Error("The kernel signed a message wrongly.");
-  const [header, parent, metadata, content] = signed.map((part) => JSON.parse(part.toString()) as never) as [never, never, never, never];
+  const [header, parent, metadata, content] = signed.map((part) => JSON.parse(part.toString()) as never) as [
+    never,
+    never,
+    never,
+    never,
+  ];
   return { type: header["msg_type"], header, parent, metadata, content, buffers: frames.slice(at + 6) };
 }
 
@@ -207,5 +240,9 @@ export function streamText(published: readonly Message[], name = "stdout"): stri
 }
 
 export function errorOf({ published }: Executed): { ename: string; evalue: string; traceback: string[] } {
-  return published.find((message) => message.type === "error")!.content as { ename: string; evalue: string; traceback: string[] };
+  return published.find((message) => message.type === "error")!.content as {
+    ename: string;
+    evalue: string;
+    traceback: string[];
+  };
 }

@@ -14,13 +14,25 @@ const folder = mkdtempSync(join(tmpdir(), "nibble-connection-"));
 function connectionWith(change: object): string {
   const file = join(folder, "connection.json");
   const ports = { shell_port: 1, control_port: 2, iopub_port: 3, stdin_port: 4, hb_port: 5 };
-  writeFileSync(file, JSON.stringify({ transport: "tcp", ip: "127.0.0.1", key: "k", signature_scheme: "hmac-sha256", ...ports, ...change }));
+  writeFileSync(
+    file,
+    JSON.stringify({
+      transport: "tcp",
+      ip: "127.0.0.1",
+      key: "k",
+      signature_scheme: "hmac-sha256",
+      ...ports,
+      ...change,
+    }),
+  );
   return file;
 }
 
 describe("connection file", () => {
   it("names what is wrong and what is allowed", () => {
-    expect(() => readConnection(connectionWith({ transport: "udp" }))).toThrow('[connection] transport is "udp". Supported: "tcp", "ipc".');
+    expect(() => readConnection(connectionWith({ transport: "udp" }))).toThrow(
+      '[connection] transport is "udp". Supported: "tcp", "ipc".',
+    );
     expect(() => readConnection(connectionWith({ signature_scheme: "md5" }))).toThrow('Supported: "hmac-sha256"');
     expect(() => readConnection(connectionWith({ shell_port: "x" }))).toThrow("shell_port");
     expect(readConnection(connectionWith({})).ports).toEqual({ shell: 1, control: 2, iopub: 3, stdin: 4, hb: 5 });
@@ -72,12 +84,20 @@ describe("code points", () => {
 
 describe("frames between the processes", () => {
   it("survive any cut of the byte stream", () => {
-    const sent = Buffer.concat([...encodeFrame({ n: 1 }, [Uint8Array.of(1, 2, 3), new Uint8Array(0)]), ...encodeFrame({ n: 2 })]);
+    const sent = Buffer.concat([
+      ...encodeFrame({ n: 1 }, [Uint8Array.of(1, 2, 3), new Uint8Array(0)]),
+      ...encodeFrame({ n: 2 }),
+    ]);
     for (let size = 1; size <= sent.length; size++) {
       const seen: unknown[] = [];
-      const reader = new FrameReader<{ n: number }>(({ value, buffers }) => seen.push([value.n, buffers.map((buffer) => [...buffer])]));
+      const reader = new FrameReader<{ n: number }>(({ value, buffers }) =>
+        seen.push([value.n, buffers.map((buffer) => [...buffer])]),
+      );
       for (let at = 0; at < sent.length; at += size) reader.push(sent.subarray(at, at + size));
-      expect(seen).toEqual([[1, [[1, 2, 3], []]], [2, []]]);
+      expect(seen).toEqual([
+        [1, [[1, 2, 3], []]],
+        [2, []],
+      ]);
     }
   });
 });
@@ -94,7 +114,13 @@ describe("output ring", () => {
       ring.read((output) => seen.push(output));
     }
     expect(seen.length).toBe(200);
-    expect(seen.every(({ run, name, text }, index) => (index % 2 === 0 ? run === 1 && name === "stdout" && text === `${line}more\n` : run === 2 && name === "stderr" && text === "err\n"))).toBe(true);
+    expect(
+      seen.every(({ run, name, text }, index) =>
+        index % 2 === 0
+          ? run === 1 && name === "stdout" && text === `${line}more\n`
+          : run === 2 && name === "stderr" && text === "err\n",
+      ),
+    ).toBe(true);
   });
 
   it("stops at a mark, so that a message keeps its place", () => {

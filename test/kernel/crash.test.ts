@@ -34,12 +34,21 @@ describe("the executor's death", () => {
     const before = (await client.execute("'remembered'")).reply.content["execution_count"] as number;
     await client.execute("process.exit()");
     expect((await client.execute("1")).reply.content["execution_count"]).toBe(before + 2);
-    const { content } = await client.request("shell", "history_request", { output: false, raw: true, hist_access_type: "search", pattern: "'remembered'" });
+    const { content } = await client.request("shell", "history_request", {
+      output: false,
+      raw: true,
+      hist_access_type: "search",
+      pattern: "'remembered'",
+    });
     expect((content["history"] as unknown[]).length).toBe(1);
   });
 
   it("closes every comm", async () => {
-    await client.send("shell", "comm_open", { comm_id: "panel", target_name: "nibble-lab", data: { schemas: [1], topics: [] } });
+    await client.send("shell", "comm_open", {
+      comm_id: "panel",
+      target_name: "nibble-lab",
+      data: { schemas: [1], topics: [] },
+    });
     await client.published((message) => message.type === "comm_msg" && message.content["comm_id"] === "panel");
     await client.execute("process.exit()");
     await client.published((message) => message.type === "comm_close" && message.content["comm_id"] === "panel");
@@ -47,9 +56,25 @@ describe("the executor's death", () => {
     expect(content["comms"]).toEqual({});
   });
 
-  it("survives endless recursion without it", async () => {
+  it("is brought about by further interrupts where nothing else helps", async () => {
+    const id = await client.start("console.log('in'); require('node:child_process').spawnSync('sleep', ['20'])");
+    await client.published((message) => message.type === "stream" && message.parent["msg_id"] === id);
+    let isOver = false;
+    const ended = client.finished(id).then((executed) => {
+      isOver = true;
+      return executed;
+    });
+    while (!isOver) await client.request("control", "interrupt_request");
+    expect(errorOf(await ended)).toMatchObject({ ename: "Interrupted" });
+    expect(errorOf(await ended).evalue).toMatch(/its process was ended.*variables.* are lost/);
+    expect(await client.value("1")).toBe("1");
+  });
+
+  it("does not come from endless recursion", async () => {
     await client.value("let still = 1");
-    expect(errorOf(await client.execute("const deep = (): number => 1 + deep(); deep()"))).toMatchObject({ ename: "RangeError" });
+    expect(errorOf(await client.execute("const deep = (): number => 1 + deep(); deep()"))).toMatchObject({
+      ename: "RangeError",
+    });
     expect(await client.value("still")).toBe("1");
   });
 });

@@ -19,7 +19,10 @@ const rows: readonly (readonly [string, string])[] = [
   ["a loop in an immediate", "await new Promise(() => setImmediate(() => { console.log('in'); for (;;); }))"],
   ["an await that never ends", "console.log('in'); await new Promise(() => {})"],
   ["a loop of short waits", "console.log('in'); for (;;) await sleep(5)"],
-  ["an iteration over a generator", "async function* ticks() { for (;;) { await sleep(5); yield 1; } }\nconsole.log('in'); for await (const tick of ticks());"],
+  [
+    "an iteration over a generator",
+    "async function* ticks() { for (;;) { await sleep(5); yield 1; } }\nconsole.log('in'); for await (const tick of ticks());",
+  ],
 ];
 
 describe("interrupt", () => {
@@ -29,12 +32,17 @@ describe("interrupt", () => {
     const { content } = await client.request("control", "interrupt_request");
     expect(content).toEqual({ status: "ok" });
     const ended = await client.finished(id);
-    expect(errorOf(ended)).toMatchObject({ ename: "Interrupted", evalue: "The cell was interrupted. Its variables are kept." });
+    expect(errorOf(ended)).toMatchObject({
+      ename: "Interrupted",
+      evalue: "The cell was interrupted. Its variables are kept.",
+    });
     expect(await client.value("kept")).toBe("42");
   });
 
   it("lets a cell clean up, and tells who listens to the signal", async () => {
-    const id = await client.start("kernel.signal.addEventListener('abort', () => console.log('told'));\ntry { console.log('in'); await sleep(1e6) } finally { console.log('cleaned') }");
+    const id = await client.start(
+      "kernel.signal.addEventListener('abort', () => console.log('told'));\ntry { console.log('in'); await sleep(1e6) } finally { console.log('cleaned') }",
+    );
     await client.published((message) => message.type === "stream" && message.parent["msg_id"] === id);
     await client.request("control", "interrupt_request");
     const { published } = await client.finished(id);

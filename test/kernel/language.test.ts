@@ -9,10 +9,18 @@ beforeAll(async () => {
 });
 afterAll(() => client.stop());
 
-async function complete(code: string, cursor = [...code].length): Promise<{ matches: string[]; start: number; end: number; typed: Record<string, unknown>[] }> {
+async function complete(
+  code: string,
+  cursor = [...code].length,
+): Promise<{ matches: string[]; start: number; end: number; typed: Record<string, unknown>[] }> {
   const { content } = await client.request("shell", "complete_request", { code, cursor_pos: cursor });
   const metadata = content["metadata"] as { _jupyter_types_experimental: Record<string, unknown>[] };
-  return { matches: content["matches"] as string[], start: content["cursor_start"] as number, end: content["cursor_end"] as number, typed: metadata._jupyter_types_experimental };
+  return {
+    matches: content["matches"] as string[],
+    start: content["cursor_start"] as number,
+    end: content["cursor_end"] as number,
+    typed: metadata._jupyter_types_experimental,
+  };
 }
 
 async function inspect(code: string, cursor: number): Promise<string> {
@@ -29,7 +37,9 @@ describe("completion", () => {
   });
 
   it("knows names and types of earlier cells", async () => {
-    await client.value("interface Animal { species: string; legs: number }\nconst cat: Animal = { species: 'cat', legs: 4 }\nfunction describeAnimal(it: Animal) { return it.species }");
+    await client.value(
+      "interface Animal { species: string; legs: number }\nconst cat: Animal = { species: 'cat', legs: 4 }\nfunction describeAnimal(it: Animal) { return it.species }",
+    );
     expect((await complete("cat.")).matches).toEqual(["legs", "species"]);
     expect((await complete("describeA")).matches).toEqual(["describeAnimal"]);
     expect((await complete("const dog: Anim")).matches).toContain("Animal");
@@ -62,7 +72,8 @@ describe("completion", () => {
     await client.published((message) => message.type === "stream" && message.parent["msg_id"] === id);
     expect((await complete("runningNow.")).matches).toEqual(["field"]);
     expect(await inspect("runningNow", 3)).toContain("field: number");
-    const isIdle = (message: Message) => message.content["execution_state"] === "idle" && message.parent["msg_id"] === id;
+    const isIdle = (message: Message) =>
+      message.content["execution_state"] === "idle" && message.parent["msg_id"] === id;
     expect(client.iopub.some(isIdle)).toBe(false);
     await client.request("control", "interrupt_request");
     expect(errorOf(await client.finished(id)).ename).toBe("Interrupted");
@@ -77,7 +88,11 @@ describe("inspection", () => {
   });
 
   it("finds nothing where nothing is", async () => {
-    const { content } = await client.request("shell", "inspect_request", { code: "   ", cursor_pos: 1, detail_level: 0 });
+    const { content } = await client.request("shell", "inspect_request", {
+      code: "   ",
+      cursor_pos: 1,
+      detail_level: 0,
+    });
     expect(content).toEqual({ status: "ok", found: false, data: {}, metadata: {} });
   });
 });

@@ -19,8 +19,16 @@ describe("protocol", () => {
   it("describes itself, on shell and on control", async () => {
     for (const channel of ["shell", "control"] as const) {
       const { content } = await client.request(channel, "kernel_info_request");
-      expect(content).toMatchObject({ status: "ok", protocol_version: "5.5", supported_features: ["kernel subshells"] });
-      expect(content["language_info"]).toMatchObject({ name: "typescript", file_extension: ".ts", mimetype: "text/typescript" });
+      expect(content).toMatchObject({
+        status: "ok",
+        protocol_version: "5.5",
+        supported_features: ["kernel subshells"],
+      });
+      expect(content["language_info"]).toMatchObject({
+        name: "typescript",
+        file_extension: ".ts",
+        mimetype: "text/typescript",
+      });
     }
   });
 
@@ -37,7 +45,9 @@ describe("protocol", () => {
   it("wraps requests on control in busy and idle as well", async () => {
     const id = await client.send("control", "list_subshell_request", {});
     await client.reply(id);
-    const idle = await client.published((message) => message.parent["msg_id"] === id && message.content["execution_state"] === "idle");
+    const idle = await client.published(
+      (message) => message.parent["msg_id"] === id && message.content["execution_state"] === "idle",
+    );
     const busy = client.iopub.find((message) => message.parent["msg_id"] === id);
     expect(busy!.content).toEqual({ execution_state: "busy" });
     expect(client.iopub.indexOf(busy!)).toBeLessThan(client.iopub.indexOf(idle));
@@ -52,15 +62,24 @@ describe("protocol", () => {
   });
 
   it("evaluates user expressions after the cell, each for itself", async () => {
-    const { reply } = await client.execute("const half = 21", { user_expressions: { twice: "half * 2", wrong: "nothing.here", broken: "1 +" } });
-    const expressions = reply.content["user_expressions"] as Record<string, { status: string; data?: Record<string, string>; ename?: string }>;
+    const { reply } = await client.execute("const half = 21", {
+      user_expressions: { twice: "half * 2", wrong: "nothing.here", broken: "1 +" },
+    });
+    const expressions = reply.content["user_expressions"] as Record<
+      string,
+      { status: string; data?: Record<string, string>; ename?: string }
+    >;
     expect(expressions["twice"]).toMatchObject({ status: "ok", data: { "text/plain": "42" } });
     expect(expressions["wrong"]).toMatchObject({ status: "error", ename: "ReferenceError" });
     expect(expressions["broken"]).toMatchObject({ status: "error", ename: "SyntaxError" });
   });
 
   it("gives up cells that wait behind a failed one, and only those", async () => {
-    const ids = [await client.start("throw new Error('first')"), await client.start("globalThis.ran = true"), await client.start("1")];
+    const ids = [
+      await client.start("throw new Error('first')"),
+      await client.start("globalThis.ran = true"),
+      await client.start("1"),
+    ];
     const statuses = [];
     for (const id of ids) statuses.push((await client.finished(id)).reply.content["status"]);
     expect(statuses).toEqual(["error", "aborted", "aborted"]);
@@ -88,7 +107,9 @@ describe("protocol", () => {
 
   it("takes messages of unknown type without a reply", async () => {
     const id = await client.send("shell", "dance_request", { steps: 3 });
-    await client.published((message) => message.parent["msg_id"] === id && message.content["execution_state"] === "idle");
+    await client.published(
+      (message) => message.parent["msg_id"] === id && message.content["execution_state"] === "idle",
+    );
     expect(await client.value("'alive'")).toBe("'alive'");
   });
 
@@ -99,7 +120,9 @@ describe("protocol", () => {
     expect(question.parent["msg_id"]).toBe(id);
     await client.send("stdin", "input_reply", { value: "Ada" }, { parent: question });
     const { published } = await client.finished(id);
-    expect(published.find((message) => message.type === "execute_result")!.content["data"]).toEqual({ "text/plain": "'Ada'" });
+    expect(published.find((message) => message.type === "execute_result")!.content["data"]).toEqual({
+      "text/plain": "'Ada'",
+    });
   });
 
   it("refuses to ask where nobody can answer", async () => {
@@ -111,7 +134,10 @@ describe("protocol", () => {
     await client.execute("'needle one'");
     await client.execute("'needle two'");
     await client.execute("'needle two'");
-    const ask = async (content: object) => (await client.request("shell", "history_request", { output: false, raw: true, ...content })).content["history"] as [number, number, string][];
+    const ask = async (content: object) =>
+      (await client.request("shell", "history_request", { output: false, raw: true, ...content })).content[
+        "history"
+      ] as [number, number, string][];
     const tail = await ask({ hist_access_type: "tail", n: 2 });
     expect(tail.map((row) => row[2])).toEqual(["'needle two'", "'needle two'"]);
     const range = await ask({ hist_access_type: "range", session: 0, start: tail[0]![1], stop: tail[0]![1] + 1 });
@@ -129,7 +155,9 @@ describe("protocol", () => {
   });
 
   it("updates a display in place and clears output", async () => {
-    const { published } = await client.execute("const shown = display(1); shown.update(2); clearOutput({ wait: true })");
+    const { published } = await client.execute(
+      "const shown = display(1); shown.update(2); clearOutput({ wait: true })",
+    );
     const [first, second, clear] = published.slice(2, 5);
     expect(types([first!, second!, clear!])).toEqual(["display_data", "update_display_data", "clear_output"]);
     expect(second!.content["transient"]).toEqual(first!.content["transient"]);
@@ -167,12 +195,25 @@ describe("output", () => {
   });
 
   it("keeps prints and displays in the order in which they were made", async () => {
-    const { published } = await client.execute("console.log('a'); display('b'); console.error('c'); display('d'); console.log('e')");
-    expect(types(published)).toEqual(["status", "execute_input", "stream", "display_data", "stream", "display_data", "stream", "status"]);
+    const { published } = await client.execute(
+      "console.log('a'); display('b'); console.error('c'); display('d'); console.log('e')",
+    );
+    expect(types(published)).toEqual([
+      "status",
+      "execute_input",
+      "stream",
+      "display_data",
+      "stream",
+      "display_data",
+      "stream",
+      "status",
+    ]);
   });
 
   it("includes what other programs write to the same file descriptors", async () => {
-    const { published } = await client.execute("require('node:child_process').spawnSync('sh', ['-c', 'echo out; echo err >&2'], { stdio: 'inherit' }).status");
+    const { published } = await client.execute(
+      "require('node:child_process').spawnSync('sh', ['-c', 'echo out; echo err >&2'], { stdio: 'inherit' }).status",
+    );
     expect([streamText(published), streamText(published, "stderr")]).toEqual(["out\n", "err\n"]);
   });
 
@@ -186,7 +227,9 @@ describe("output", () => {
 
   it("reports a rejection that nobody handles, and lives", async () => {
     await client.execute("void Promise.reject(new Error('unheard')); 0");
-    await client.published((message) => message.type === "stream" && String(message.content["text"]).includes("Error: unheard"));
+    await client.published(
+      (message) => message.type === "stream" && String(message.content["text"]).includes("Error: unheard"),
+    );
     expect(await client.value("1")).toBe("1");
   });
 });

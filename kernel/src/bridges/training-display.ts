@@ -72,7 +72,9 @@ function statusLine({ method, steps, latest, outcome }: Run): string {
 
 function lossCurve(losses: readonly { step: number; loss: number }[], steps: number): string {
   const stride = Math.ceil(losses.length / MOST_POINTS);
-  const points = losses.filter(({ loss }, index) => Number.isFinite(loss) && (index % stride === 0 || index === losses.length - 1));
+  const points = losses.filter(
+    ({ loss }, index) => Number.isFinite(loss) && (index % stride === 0 || index === losses.length - 1),
+  );
   if (points.length < 2) return "";
   const lows = Math.min(...points.map((point) => point.loss));
   const highs = Math.max(...points.map((point) => point.loss));
@@ -80,7 +82,9 @@ function lossCurve(losses: readonly { step: number; loss: number }[], steps: num
   const last = Math.max(steps, points.at(-1)!.step, 1);
   const x = (step: number) => MARGIN.left + ((WIDTH - MARGIN.left - MARGIN.right) * step) / last;
   const y = (loss: number) => MARGIN.top + ((HEIGHT - MARGIN.top - MARGIN.bottom) * (highs - loss)) / range;
-  const path = points.map(({ step, loss }, index) => `${index === 0 ? "M" : "L"}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`).join("");
+  const path = points
+    .map(({ step, loss }, index) => `${index === 0 ? "M" : "L"}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`)
+    .join("");
   const label = (at: string, text: string) => `<text ${at} font-size="11" fill="currentColor">${text}</text>`;
   const base = HEIGHT - MARGIN.bottom;
   return (

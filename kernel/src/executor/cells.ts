@@ -42,7 +42,10 @@ export class Run {
   };
 
   /** Goes through an iterable; an interrupt ends the wait for the next value. */
-  readonly guardEach = async function* (this: Run, values: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<unknown> {
+  readonly guardEach = async function* (
+    this: Run,
+    values: AsyncIterable<unknown> | Iterable<unknown>,
+  ): AsyncGenerator<unknown> {
     const isAsync = Symbol.asyncIterator in values;
     const iterator = isAsync ? values[Symbol.asyncIterator]() : (values as Iterable<unknown>)[Symbol.iterator]();
     let finished = false;
@@ -135,7 +138,16 @@ export class Cells {
     const body = new Script(compiled.code, { filename: file }).runInThisContext() as CellFunction;
     for (const wanted of compiled.imports) await run.guard(this.modules.bind(this.names, wanted));
     const meta = cellMeta();
-    const given = [this.names, this.modules.load, meta, run.guard, run.guardEach, cellRequire(), meta.filename, meta.dirname];
+    const given = [
+      this.names,
+      this.modules.load,
+      meta,
+      run.guard,
+      run.guardEach,
+      cellRequire(),
+      meta.filename,
+      meta.dirname,
+    ];
     this.task = () => body(...given);
     const value: unknown = this.guarded.runInThisContext({ breakOnSigint: true });
     return { value: compiled.isAsync ? await run.guard(value) : value };
@@ -152,5 +164,9 @@ export class Cells {
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return ((typeof value === "object" && value !== null) || typeof value === "function") && "then" in value && typeof value.then === "function";
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    "then" in value &&
+    typeof value.then === "function"
+  );
 }

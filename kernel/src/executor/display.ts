@@ -28,7 +28,9 @@ export function bundleOf(value: unknown): DisplayContent | Promise<DisplayConten
 
 function checked(bundle: unknown, value: unknown): DisplayContent {
   if (typeof bundle !== "object" || bundle === null) {
-    throw new TypeError(`[display] Symbol.for("Jupyter.display") returned ${inspect(bundle)}. It must return a MIME bundle: { "text/plain": … }.`);
+    throw new TypeError(
+      `[display] Symbol.for("Jupyter.display") returned ${inspect(bundle)}. It must return a MIME bundle: { "text/plain": … }.`,
+    );
   }
   const data = { ...(bundle as Bundle) };
   data["text/plain"] ??= plainText(value);

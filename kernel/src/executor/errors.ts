@@ -73,7 +73,9 @@ function cleanMessage(text: string): string {
 /** True for every way in which an interrupt surfaces. */
 export function isInterruption(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  return error.name === "InterruptedError" || (error as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_INTERRUPTED";
+  return (
+    error.name === "InterruptedError" || (error as NodeJS.ErrnoException).code === "ERR_SCRIPT_EXECUTION_INTERRUPTED"
+  );
 }
 
 /** What the front end shows: class, message, and a traceback that starts where the user's text is. */

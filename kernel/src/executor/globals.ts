@@ -88,7 +88,12 @@ export class Globals {
     });
   }
 
-  private async inTurn(before: Promise<void> | null, bundle: DisplayContent | Promise<DisplayContent>, id: string, update: boolean): Promise<void> {
+  private async inTurn(
+    before: Promise<void> | null,
+    bundle: DisplayContent | Promise<DisplayContent>,
+    id: string,
+    update: boolean,
+  ): Promise<void> {
     await before;
     try {
       this.show((await bundle).data, id, update);
@@ -103,7 +108,8 @@ export class Globals {
 
   private readonly input = async (prompt = "", options: { password?: boolean } = {}): Promise<string> => {
     const run = this.cells.current;
-    if (run?.cell.allowStdin !== true) throw new Error("[input] this front end asks nobody. Run the cell where somebody can answer.");
+    if (run?.cell.allowStdin !== true)
+      throw new Error("[input] this front end asks nobody. Run the cell where somebody can answer.");
     const id = ++this.inputs;
     this.post({ kind: "input", run: run.cell.run, id, prompt, password: options.password ?? false });
     return new Promise((resolve) => this.answers.set(id, resolve));
@@ -178,4 +184,3 @@ function sniffed(bytes: Buffer): string | undefined {
 function table(rows: readonly unknown[]): Shown {
   return new Shown({ ...tableBundle(rows), "text/plain": plainText(rows) });
 }
-

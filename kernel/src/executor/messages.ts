@@ -57,7 +57,12 @@ export type CommMessage =
   | { readonly kind: "comm_close"; readonly id: string; readonly data: Content };
 
 export type RunOutcome =
-  | { readonly status: "ok"; readonly result: DisplayContent | null; readonly expressions: Content; readonly page?: string }
+  | {
+      readonly status: "ok";
+      readonly result: DisplayContent | null;
+      readonly expressions: Content;
+      readonly page?: string;
+    }
   | ({ readonly status: "error" } & ErrorContent);
 
 /** Executor → protocol process. */
@@ -66,7 +71,13 @@ export type FromExecutor =
   | { readonly kind: "stream"; readonly run: number; readonly name: StreamName; readonly text: string }
   | { readonly kind: "display"; readonly run: number; readonly update: boolean; readonly content: DisplayContent }
   | { readonly kind: "clear"; readonly run: number; readonly wait: boolean }
-  | { readonly kind: "input"; readonly run: number; readonly id: number; readonly prompt: string; readonly password: boolean }
+  | {
+      readonly kind: "input";
+      readonly run: number;
+      readonly id: number;
+      readonly prompt: string;
+      readonly password: boolean;
+    }
   | { readonly kind: "done"; readonly run: number; readonly outcome: RunOutcome }
   | CommMessage
   | { readonly kind: "sync"; readonly id: number }

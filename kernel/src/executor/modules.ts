@@ -60,7 +60,12 @@ function define(target: Namespace, local: string, module: Namespace, exported: s
       const names = Object.keys(module).filter((name) => name !== "default");
       throw new SyntaxError(`"${specifier}" exports no "${exported}". It exports: ${names.join(", ")}.`);
     };
-    Object.defineProperty(target, local, { get: complain, set: (value: unknown) => replace(target, local, value), configurable: true, enumerable: true });
+    Object.defineProperty(target, local, {
+      get: complain,
+      set: (value: unknown) => replace(target, local, value),
+      configurable: true,
+      enumerable: true,
+    });
   }
 }
 

@@ -38,7 +38,7 @@ export class OutputRing {
 
   /** Main thread. `wake` is called when the supervisor has to be told; waits while the ring is full. */
   write(run: number, name: StreamName, text: string, wake: (urgent: boolean) => void): void {
-    for (let at = 0; at < text.length; ) {
+    for (let at = 0; at < text.length;) {
       const end = wholeCharacters(text, at, at + (LARGEST_RECORD >> 2));
       this.writeRecord(run, name, this.encoder.encode(text.slice(at, end)), wake);
       at = end;

@@ -35,14 +35,21 @@ export class CellPositions {
 
   /** V8 places `(0, f)(x)` at the second parenthesis, but `f(x)` at its name. */
   private calleeStart(offset: number): number {
-    const name = this.source[offset] === "(" ? /[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.exec(this.source.slice(0, offset))?.[0] : undefined;
+    const name =
+      this.source[offset] === "("
+        ? /[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.exec(this.source.slice(0, offset))?.[0]
+        : undefined;
     return offset - (name?.length ?? 0);
   }
 
   private decode() {
     const text = this.map.shift === 0 ? this.source : `(${this.source}\n)`;
     const changed = " ".repeat(this.map.prefix) + applyEdits(text, this.map.edits);
-    return { segments: decodeMappings(this.map.mappings), changedStarts: lineStarts(changed), sourceStarts: lineStarts(this.source) };
+    return {
+      segments: decodeMappings(this.map.mappings),
+      changedStarts: lineStarts(changed),
+      sourceStarts: lineStarts(this.source),
+    };
   }
 }
 

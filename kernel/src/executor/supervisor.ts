@@ -6,7 +6,14 @@ import { Panels } from "../bridges/panels.js";
 import { clearEngineInterrupt, engineLoaded, interruptEngine } from "./engine.js";
 import { encodeFrame, FrameReader } from "./frames.js";
 import { Terminator } from "./interrupt.js";
-import { outputMarker, type Envelope, type FromExecutor, type FromMain, type ToExecutor, type ToMain } from "./messages.js";
+import {
+  outputMarker,
+  type Envelope,
+  type FromExecutor,
+  type FromMain,
+  type ToExecutor,
+  type ToMain,
+} from "./messages.js";
 import { OutputRing, type Output } from "./ring.js";
 
 /** File descriptors that the protocol process opens for the executor. */
@@ -76,7 +83,9 @@ class Supervisor {
   private commOpen(message: ToExecutor & { kind: "comm_open" }, buffers: readonly Uint8Array[]): void {
     if (this.panels.open(message.target, message.id, message.data)) return;
     if (this.targets.has(message.target)) return this.toMain(message, buffers);
-    const data: Content = { message: `No comm target "${message.target}". Open: ${[...this.targets].join(", ") || "none"}.` };
+    const data: Content = {
+      message: `No comm target "${message.target}". Open: ${[...this.targets].join(", ") || "none"}.`,
+    };
     this.send({ kind: "comm_close", id: message.id, data });
   }
 
@@ -136,7 +145,7 @@ class Supervisor {
 
 /** Blocks while the pipe is full: output that nobody reads must not pile up here. */
 function writeAll(fd: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     try {
       at += writeSync(fd, bytes, at);
     } catch (error) {

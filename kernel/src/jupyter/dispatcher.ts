@@ -48,7 +48,10 @@ export class Dispatcher {
     this.sockets.listen({
       message: (channel, frames) => this.receive(channel, frames),
       subscribed: (topic) => {
-        this.publish({ type: "iopub_welcome", parent: null, content: { subscription: Buffer.from(topic).toString() } }, topic);
+        this.publish(
+          { type: "iopub_welcome", parent: null, content: { subscription: Buffer.from(topic).toString() } },
+          topic,
+        );
       },
     });
     this.status("starting", null);
@@ -152,7 +155,10 @@ export class Dispatcher {
     this.publish({ type: "status", parent, content: { execution_state: state } });
   }
 
-  private encode(identities: readonly Uint8Array[], { type, parent, content, metadata, buffers }: Outgoing): Uint8Array[] {
+  private encode(
+    identities: readonly Uint8Array[],
+    { type, parent, content, metadata, buffers }: Outgoing,
+  ): Uint8Array[] {
     const header: Header = {
       msg_id: randomUUID(),
       session: this.session,

@@ -4,7 +4,15 @@ import { KERNEL_GLOBALS } from "./kernel-globals.js";
 import { CellSyntaxError, rewriteCell } from "./rewrite.js";
 import { serve } from "./serve.js";
 
-const globals = new Set([...Object.getOwnPropertyNames(globalThis), ...KERNEL_GLOBALS, "undefined", "arguments", "require", "__filename", "__dirname"]);
+const globals = new Set([
+  ...Object.getOwnPropertyNames(globalThis),
+  ...KERNEL_GLOBALS,
+  "undefined",
+  "arguments",
+  "require",
+  "__filename",
+  "__dirname",
+]);
 const known = new Set<string>();
 
 serve<CompilerQuestion>((question) => {

@@ -33,14 +33,17 @@ export function declaredAt(node: ts.Statement, file: ts.SourceFile): Declared[] 
   if (ts.isFunctionDeclaration(node)) return node.name && node.body ? [{ name: node.name.text, kind: "function" }] : [];
   if (ts.isClassDeclaration(node)) return node.name ? [{ name: node.name.text, kind: "class" }] : [];
   if (ts.isEnumDeclaration(node)) return [{ name: node.name.text, kind: "enum" }];
-  if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node)) return [{ name: node.name.text, kind: "type" }];
-  if (ts.isModuleDeclaration(node)) return ts.isIdentifier(node.name) ? [{ name: node.name.text, kind: "namespace" }] : [];
+  if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node))
+    return [{ name: node.name.text, kind: "type" }];
+  if (ts.isModuleDeclaration(node))
+    return ts.isIdentifier(node.name) ? [{ name: node.name.text, kind: "namespace" }] : [];
   const found: Declared[] = [];
   const visit = (child: ts.Node): void => {
     if (ts.isFunctionLike(child) || ts.isClassLike(child)) return;
     if (ts.isVariableDeclarationList(child) && isCellLevel(child)) {
       const kind = (child.flags & ts.NodeFlags.Const) !== 0 ? "const" : "let";
-      for (const declaration of child.declarations) found.push(...boundNames(declaration.name).map((name) => ({ name, kind }) as const));
+      for (const declaration of child.declarations)
+        found.push(...boundNames(declaration.name).map((name) => ({ name, kind }) as const));
     }
     ts.forEachChild(child, visit);
   };
@@ -70,7 +73,9 @@ export function isErased(node: ts.Node): boolean {
   if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node) || ts.isEmptyStatement(node)) return true;
   if (ts.isFunctionDeclaration(node) && node.body === undefined) return true;
   if (ts.isModuleDeclaration(node) && !hasCode(node)) return true;
-  return ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((it) => it.kind === ts.SyntaxKind.DeclareKeyword);
+  return (
+    ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((it) => it.kind === ts.SyntaxKind.DeclareKeyword)
+  );
 }
 
 function hasCode(node: ts.ModuleDeclaration): boolean {

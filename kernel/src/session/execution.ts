@@ -3,7 +3,15 @@ import type { CommMessage, CompiledCell, FromExecutor, RunOutcome } from "../exe
 import { lineStarts, positionAt } from "../executor/sourcemap.js";
 import type { CommRegistry } from "../jupyter/comms.js";
 import type { Handled } from "../jupyter/dispatcher.js";
-import { flagField, recordField, textField, type Content, type Outgoing, type Request, type StreamName } from "../jupyter/protocol.js";
+import {
+  flagField,
+  recordField,
+  textField,
+  type Content,
+  type Outgoing,
+  type Request,
+  type StreamName,
+} from "../jupyter/protocol.js";
 import type { Compiler, SyntaxProblem } from "./compiler.js";
 import type { Declared } from "./declarations.js";
 import { Executor } from "./executor.js";
@@ -63,11 +71,18 @@ export class Execution {
     return { reply: executeReply(outcome, count), abortWaiting };
   };
 
-  readonly aborted = (): Content => ({ status: "aborted", execution_count: this.count, payload: [], user_expressions: {} });
+  readonly aborted = (): Content => ({
+    status: "aborted",
+    execution_count: this.count,
+    payload: [],
+    user_expressions: {},
+  });
 
   /** First: end what runs, keep what is defined. Again while it is stuck: a new executor. */
   interrupt(): void {
-    const stuck = this.runs.all().find((run) => run.sent && run.interruptedAt !== null && Date.now() - run.interruptedAt > STUCK_MS);
+    const stuck = this.runs
+      .all()
+      .find((run) => run.sent && run.interruptedAt !== null && Date.now() - run.interruptedAt > STUCK_MS);
     if (stuck !== undefined) return this.executor.kill();
     for (const run of this.runs.all()) run.interruptedAt ??= Date.now();
     this.executor.send({ kind: "interrupt" });
@@ -130,7 +145,11 @@ export class Execution {
     for (const [name, source] of Object.entries(asked)) {
       const compilation = await this.compiler.rewriteExpression(String(source));
       // What does not parse fails when it is run, in its own place of the reply.
-      const usable = compilation.ok ? compilation : await this.compiler.rewriteExpression(`throw new SyntaxError(${JSON.stringify(compilation.problem.message)})`);
+      const usable = compilation.ok
+        ? compilation
+        : await this.compiler.rewriteExpression(
+            `throw new SyntaxError(${JSON.stringify(compilation.problem.message)})`,
+          );
       if (usable.ok) compiled[name] = usable.compiled;
     }
     return compiled;
@@ -155,7 +174,11 @@ export class Execution {
         return this.host.publish({ type, parent: this.runs.parentOf(message.run), content: { ...message.content } });
       }
       case "clear":
-        return this.host.publish({ type: "clear_output", parent: this.runs.parentOf(message.run), content: { wait: message.wait } });
+        return this.host.publish({
+          type: "clear_output",
+          parent: this.runs.parentOf(message.run),
+          content: { wait: message.wait },
+        });
       case "input":
         return this.ask(message);
       case "done":
@@ -209,7 +232,11 @@ export class Execution {
     const lost = "All variables, imports and models are lost; a fresh one is ready. Run the cells above again.";
     const outcome = interrupted
       ? failure("Interrupted", `The cell did not stop, so its process was ended. ${lost}`)
-      : failure("KernelProcessDied", `The process that runs cells ${how}. ${lost}`, lastWords === "" ? [] : ["Its last words:", lastWords]);
+      : failure(
+          "KernelProcessDied",
+          `The process that runs cells ${how}. ${lost}`,
+          lastWords === "" ? [] : ["Its last words:", lastWords],
+        );
     if (runs.length === 0 && outcome.status === "error") this.stream(0, "stderr", `${outcome.traceback.join("\n")}\n`);
     for (const run of runs) run.finish(outcome);
   }

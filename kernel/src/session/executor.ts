@@ -9,7 +9,11 @@ import type { StreamName } from "../jupyter/protocol.js";
 
 const MAIN = fileURLToPath(new URL("../executor/main.js", import.meta.url));
 /** Ending JavaScript from outside needs the first; looking modules up from the notebook's folder needs the second. */
-const NODE_OPTIONS = ["--no-force-async-hooks-checks", "--experimental-import-meta-resolve", "--no-warnings=ExperimentalWarning"];
+const NODE_OPTIONS = [
+  "--no-force-async-hooks-checks",
+  "--experimental-import-meta-resolve",
+  "--no-warnings=ExperimentalWarning",
+];
 /** After the process ended, pipes that its children hold open are waited for no longer than this. */
 const PIPES_MS = 300;
 const LAST_WORDS = 4000; // characters of stderr kept for the report of a crash
@@ -64,7 +68,9 @@ export class Executor {
   private receive(message: FromExecutor, buffers: readonly Uint8Array[]): void {
     if (message.kind !== "done") return this.events.message(message, buffers);
     const { stdout, stderr } = this.outputs;
-    void Promise.all([stdout.until(message.run), stderr.until(message.run)]).then(() => this.events.message(message, buffers));
+    void Promise.all([stdout.until(message.run), stderr.until(message.run)]).then(() =>
+      this.events.message(message, buffers),
+    );
   }
 
   private end(how: string): void {

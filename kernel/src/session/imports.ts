@@ -42,7 +42,8 @@ function exportBindings(node: ts.ExportDeclaration): Bindings | null {
 
 function readImportEquals(node: ts.ImportEqualsDeclaration): CellImport | null {
   const reference = node.moduleReference;
-  if (node.isTypeOnly || !ts.isExternalModuleReference(reference) || !ts.isStringLiteral(reference.expression)) return null;
+  if (node.isTypeOnly || !ts.isExternalModuleReference(reference) || !ts.isStringLiteral(reference.expression))
+    return null;
   return {
     specifier: reference.expression.text,
     attributes: {},

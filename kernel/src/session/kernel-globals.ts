@@ -39,4 +39,6 @@ declare const kernel: {
 };
 `;
 
-export const KERNEL_GLOBALS: readonly string[] = [...KERNEL_GLOBALS_TYPES.matchAll(/^declare (?:function|const) (\w+)/gm)].map((match) => match[1]!);
+export const KERNEL_GLOBALS: readonly string[] = [
+  ...KERNEL_GLOBALS_TYPES.matchAll(/^declare (?:function|const) (\w+)/gm),
+].map((match) => match[1]!);

@@ -42,7 +42,10 @@ export class LanguageService {
   addCell(count: number, source: string, declared: readonly Declared[]): void {
     const file = join(this.folder, `__nibble_cell_${count}.ts`);
     const exported = [...new Set(declared.filter(({ kind }) => kind !== "import").map(({ name }) => name))];
-    this.write(file, `${this.header(declared.map(({ name }) => name))}\n${withoutExports(source)}\nexport { ${exported.join(", ")} };`);
+    this.write(
+      file,
+      `${this.header(declared.map(({ name }) => name))}\n${withoutExports(source)}\nexport { ${exported.join(", ")} };`,
+    );
     for (const one of declared) this.names.set(one.name, { ...one, file });
   }
 
@@ -55,16 +58,22 @@ export class LanguageService {
   complete(source: string, offset: number): Completions {
     const shift = this.draft(source);
     const start = wordStart(source, offset);
-    const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, { includeCompletionsForModuleExports: false });
+    const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, {
+      includeCompletionsForModuleExports: false,
+    });
     const typed = source.slice(start, offset);
     const entries = (found?.entries ?? []).filter((entry) => entry.name.startsWith(typed) && !isOurs(entry.name));
-    const sorted = entries.sort((a, b) => compare(a.sortText, b.sortText) || compare(a.name, b.name)).slice(0, MOST_ENTRIES);
+    const sorted = entries
+      .sort((a, b) => compare(a.sortText, b.sortText) || compare(a.name, b.name))
+      .slice(0, MOST_ENTRIES);
     return { start, end: offset, entries: sorted.map((entry, index) => this.completion(entry, offset + shift, index)) };
   }
 
   inspect(source: string, offset: number): Inspection | null {
     const shift = this.draft(source);
-    const at = [offset, offset - 1].find((place) => place >= 0 && this.service.getQuickInfoAtPosition(this.draftFile, place + shift));
+    const at = [offset, offset - 1].find(
+      (place) => place >= 0 && this.service.getQuickInfoAtPosition(this.draftFile, place + shift),
+    );
     const info = at === undefined ? undefined : this.service.getQuickInfoAtPosition(this.draftFile, at + shift);
     if (info === undefined) return null;
     const signature = withoutImports(ts.displayPartsToString(info.displayParts));
@@ -73,16 +82,33 @@ export class LanguageService {
     const prose = [docs, tags.join("\n")].filter((part) => part !== "");
     return {
       text: [signature, ...prose].join("\n\n"),
-      markdown: [`\`\`\`typescript\n${signature}\n\`\`\``, ...prose.map((part) => part.replace(/\n/g, "  \n"))].join("\n\n"),
+      markdown: [`\`\`\`typescript\n${signature}\n\`\`\``, ...prose.map((part) => part.replace(/\n/g, "  \n"))].join(
+        "\n\n",
+      ),
     };
   }
 
   private completion(entry: ts.CompletionEntry, position: number, index: number): Completion {
-    const isCallable = entry.kind === ts.ScriptElementKind.functionElement || entry.kind === ts.ScriptElementKind.memberFunctionElement;
+    const isCallable =
+      entry.kind === ts.ScriptElementKind.functionElement || entry.kind === ts.ScriptElementKind.memberFunctionElement;
     const wanted = isCallable && index < SIGNATURES;
-    const details = wanted ? this.service.getCompletionEntryDetails(this.draftFile, position, entry.name, undefined, entry.source, undefined, entry.data) : undefined;
+    const details = wanted
+      ? this.service.getCompletionEntryDetails(
+          this.draftFile,
+          position,
+          entry.name,
+          undefined,
+          entry.source,
+          undefined,
+          entry.data,
+        )
+      : undefined;
     const signature = details === undefined ? "" : withoutImports(ts.displayPartsToString(details.displayParts));
-    return { text: entry.name, type: kindWord(entry.kind), signature: /\(.*$/s.exec(signature.replace(/^\(\w+\) /, ""))?.[0] ?? "" };
+    return {
+      text: entry.name,
+      type: kindWord(entry.kind),
+      signature: /\(.*$/s.exec(signature.replace(/^\(\w+\) /, ""))?.[0] ?? "",
+    };
   }
 
   /** Puts the cell being written in its place; the result is how far it moved. */
@@ -100,7 +126,8 @@ export class LanguageService {
       if (own.includes(name)) continue;
       const from = `./${file.slice(this.folder.length + 1).replace(/\.ts$/, ".js")}`;
       if (kind === "import") parts.add(onlyName(repeat ?? "", name));
-      else if (kind === "let" || kind === "const") parts.add(`declare ${kind} ${name}: typeof import("${from}").${name};`);
+      else if (kind === "let" || kind === "const")
+        parts.add(`declare ${kind} ${name}: typeof import("${from}").${name};`);
       else byFile.set(from, [...(byFile.get(from) ?? []), name]);
     }
     for (const [from, names] of byFile) parts.add(`import { ${names.join(", ")} } from "${from}";`);
@@ -132,11 +159,20 @@ export class LanguageService {
     const moduleHost = { ...ts.sys, fileExists, readFile };
     const cache = ts.createModuleResolutionCache(this.folder, (name) => name, options);
     const resolve = (name: string, from: string) =>
-      ts.resolveModuleName(name, OWN.test(name) ? KERNEL_FILE : from, options, moduleHost, cache, undefined, ts.ModuleKind.ESNext);
+      ts.resolveModuleName(
+        name,
+        OWN.test(name) ? KERNEL_FILE : from,
+        options,
+        moduleHost,
+        cache,
+        undefined,
+        ts.ModuleKind.ESNext,
+      );
     return {
       getCompilationSettings: () => options,
       getScriptFileNames: () => [...this.files.keys()],
-      getScriptVersion: (file) => String(this.files.get(file)?.version ?? ts.sys.getModifiedTime?.(file)?.getTime() ?? 0),
+      getScriptVersion: (file) =>
+        String(this.files.get(file)?.version ?? ts.sys.getModifiedTime?.(file)?.getTime() ?? 0),
       getScriptSnapshot: (file) => {
         const text = readFile(file);
         return text === undefined ? undefined : ts.ScriptSnapshot.fromString(text);
@@ -176,7 +212,10 @@ function onlyName(statement: string, name: string): string {
 
 /** The generated last line exports; a second export of a name would clash. */
 function withoutExports(source: string): string {
-  return source.replace(/^(\s*)export\s+(?=const|let|var|function|class|async|enum|interface|type|abstract|namespace)/gm, "$1");
+  return source.replace(
+    /^(\s*)export\s+(?=const|let|var|function|class|async|enum|interface|type|abstract|namespace)/gm,
+    "$1",
+  );
 }
 
 function withoutImports(text: string): string {
@@ -184,6 +223,7 @@ function withoutImports(text: string): string {
     .split("\n")
     .filter((line) => !/^import /.test(line))
     .join("\n")
+    .replace(/^\(alias\) (?=[\w$]+[(<])/, "function ")
     .replace(/^\(alias\) /, "");
 }
 

@@ -87,7 +87,12 @@ export class Language {
     this.warm();
     const found = await this.worker.ask<Inspection | null>({ op: "inspect", source, offset, detail });
     if (found === null) return { status: "ok", found: false, data: {}, metadata: {} };
-    return { status: "ok", found: true, data: { "text/plain": found.text, "text/markdown": found.markdown }, metadata: {} };
+    return {
+      status: "ok",
+      found: true,
+      data: { "text/plain": found.text, "text/markdown": found.markdown },
+      metadata: {},
+    };
   }
 }
 

@@ -13,7 +13,11 @@ export function readMagic(source: string): Magic | null {
   if (name === undefined) return null;
   const magic = Object.hasOwn(magics, name) ? magics[name] : undefined;
   if (magic !== undefined) return { page: magic.page() };
-  return { problem: `[magic] %${name} is unknown. Supported: ${Object.keys(magics).map((known) => `%${known}`).join(", ")}.` };
+  return {
+    problem: `[magic] %${name} is unknown. Supported: ${Object.keys(magics)
+      .map((known) => `%${known}`)
+      .join(", ")}.`,
+  };
 }
 
 function help(): string {

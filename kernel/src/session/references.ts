@@ -15,7 +15,9 @@ export class ReferenceRewriter {
     const parent = node.parent;
     if (!isReference(node, parent)) return;
     const shorthand = ts.isShorthandPropertyAssignment(parent) && parent.name === node;
-    const symbol = shorthand ? this.checker.getShorthandAssignmentValueSymbol(parent) : this.checker.getSymbolAtLocation(node);
+    const symbol = shorthand
+      ? this.checker.getShorthandAssignmentValueSymbol(parent)
+      : this.checker.getSymbolAtLocation(node);
     const target = this.target(node, symbol);
     if (target === null) return;
     const start = node.getStart(file);
@@ -47,7 +49,8 @@ export class ReferenceRewriter {
 
 /** A class, enum or namespace names itself inside its own body. */
 function isInside(node: ts.Node, declaration: ts.Node): boolean {
-  if (!ts.isClassDeclaration(declaration) && !ts.isEnumDeclaration(declaration) && !ts.isModuleDeclaration(declaration)) return false;
+  if (!ts.isClassDeclaration(declaration) && !ts.isEnumDeclaration(declaration) && !ts.isModuleDeclaration(declaration))
+    return false;
   return node.pos >= declaration.pos && node.end <= declaration.end;
 }
 
@@ -56,9 +59,11 @@ function isReference(node: ts.Identifier, parent: ts.Node): boolean {
   if (ts.isPropertyAccessExpression(parent)) return parent.expression === node;
   if (ts.isShorthandPropertyAssignment(parent)) return true;
   if (ts.isExportSpecifier(parent) || ts.isImportSpecifier(parent) || ts.isMetaProperty(parent)) return false;
-  if (ts.isLabeledStatement(parent) || ts.isBreakOrContinueStatement(parent) || ts.isQualifiedName(parent)) return false;
+  if (ts.isLabeledStatement(parent) || ts.isBreakOrContinueStatement(parent) || ts.isQualifiedName(parent))
+    return false;
   if (ts.isBindingElement(parent)) return parent.initializer === node;
-  if (ts.isPropertyAssignment(parent) || ts.isVariableDeclaration(parent) || ts.isParameter(parent)) return parent.initializer === node;
+  if (ts.isPropertyAssignment(parent) || ts.isVariableDeclaration(parent) || ts.isParameter(parent))
+    return parent.initializer === node;
   if (ts.isPropertyDeclaration(parent) || ts.isEnumMember(parent)) return parent.initializer === node;
   if (ts.isClassLike(parent) || ts.isFunctionLike(parent)) return ts.isArrowFunction(parent) && parent.body === node;
   if (ts.isEnumDeclaration(parent) || ts.isModuleDeclaration(parent)) return false;
@@ -66,7 +71,10 @@ function isReference(node: ts.Identifier, parent: ts.Node): boolean {
 }
 
 function isCallee(node: ts.Identifier, parent: ts.Node): boolean {
-  return (ts.isCallExpression(parent) && parent.expression === node) || (ts.isTaggedTemplateExpression(parent) && parent.tag === node);
+  return (
+    (ts.isCallExpression(parent) && parent.expression === node) ||
+    (ts.isTaggedTemplateExpression(parent) && parent.tag === node)
+  );
 }
 
 /** True where a parenthesis put before the name would continue the statement before. */

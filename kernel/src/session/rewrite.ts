@@ -223,7 +223,11 @@ class CellRewriter {
       if (ts.isOmittedExpression(element)) continue;
       const isShorthand = ts.isObjectBindingPattern(name) && !element.propertyName && !element.dotDotDotToken;
       if (isShorthand && ts.isIdentifier(element.name)) {
-        this.edits.replace(element.name.getStart(this.file), element.name.end, `${element.name.text}: cell$.${element.name.text}`);
+        this.edits.replace(
+          element.name.getStart(this.file),
+          element.name.end,
+          `${element.name.text}: cell$.${element.name.text}`,
+        );
       } else this.bindingName(element.name);
       if (element.propertyName && ts.isComputedPropertyName(element.propertyName)) this.visit(element.propertyName);
       if (element.initializer) this.visit(element.initializer);

@@ -64,7 +64,8 @@ export function failure(ename: string, evalue: string, details: readonly string[
 /** `execute_reply` for an outcome. */
 export function executeReply(outcome: RunOutcome, count: number): Content {
   if (outcome.status === "ok") {
-    const payload = outcome.page === undefined ? [] : [{ source: "page", data: { "text/plain": outcome.page }, start: 0 }];
+    const payload =
+      outcome.page === undefined ? [] : [{ source: "page", data: { "text/plain": outcome.page }, start: 0 }];
     return { status: "ok", execution_count: count, payload, user_expressions: outcome.expressions };
   }
   return { ...outcome, execution_count: count, payload: [], user_expressions: {} };

@@ -19,7 +19,9 @@ import { Execution } from "./execution.js";
 import { History } from "./history.js";
 import { Language } from "./language.js";
 
-const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as { version: string };
+const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
 
 const KERNEL_INFO: Content = {
   status: "ok",
@@ -90,14 +92,23 @@ export class Session {
   }
 
   private handlers(): HandlerTable {
-    const simple = (answer: (request: Request) => Content | Promise<Content>) => async (request: Request) => ({ reply: await answer(request) });
+    const simple = (answer: (request: Request) => Content | Promise<Content>) => async (request: Request) => ({
+      reply: await answer(request),
+    });
     return {
-      queued: { execute_request: async (request) => ({ ...(await this.execution.execute(request)), after: () => this.language.warm() }) },
+      queued: {
+        execute_request: async (request) => ({
+          ...(await this.execution.execute(request)),
+          after: () => this.language.warm(),
+        }),
+      },
       aborted: () => this.execution.aborted(),
       immediate: {
         kernel_info_request: simple(() => KERNEL_INFO),
         connect_request: simple(() => ({ status: "ok", ...this.connection.ports })),
-        complete_request: simple(({ content }) => this.language.complete(textField(content, "code"), numberField(content, "cursor_pos", 0))),
+        complete_request: simple(({ content }) =>
+          this.language.complete(textField(content, "code"), numberField(content, "cursor_pos", 0)),
+        ),
         inspect_request: simple((request) => this.inspect(request)),
         is_complete_request: simple((request) => this.isComplete(request)),
         history_request: simple(({ content }) => this.history.reply(content)),
@@ -124,7 +135,11 @@ export class Session {
 
   private async inspect({ content }: Request): Promise<Content> {
     const code = textField(content, "code");
-    return this.language.inspect(code, codePointsToUnits(code, numberField(content, "cursor_pos", 0)), numberField(content, "detail_level", 0));
+    return this.language.inspect(
+      code,
+      codePointsToUnits(code, numberField(content, "cursor_pos", 0)),
+      numberField(content, "detail_level", 0),
+    );
   }
 
   private async isComplete({ content }: Request): Promise<Content> {
