@@ -1,5 +1,12 @@
 import { escapeHtml } from "../display.js";
-import type { PcaComparison } from "./comparison.js";
+import type { PcaComparisonMeta } from "../events.js";
+
+/** What a picture needs of a comparison. */
+export interface ComparedPoints {
+  readonly meta: PcaComparisonMeta;
+  /** Coordinates [points, components] of one model at one layer. */
+  at(layer: number, model: 0 | 1): Float32Array;
+}
 
 /** Differ in hue and lightness, also for colour-blind eyes, on light and dark ground. */
 const COLORS = ["#3a93e6", "#da7e1e"] as const;
@@ -11,7 +18,7 @@ const MAX_SLIDER_LAYERS = 24;
 const MAX_SVG_POINTS = 300;
 
 /** A Plotly figure: the first model left, the second right, axes tied; a slider where there are not too many layers. */
-export function comparisonFigure(comparison: PcaComparison, middle: number): object {
+export function comparisonFigure(comparison: ComparedPoints, middle: number): object {
   const { layers, models, points, tokens, promptOf } = comparison.meta;
   const drawn = layers.length <= MAX_SLIDER_LAYERS ? layers.map((_, i) => i) : [middle];
   const shown = spread(points, Math.floor(FIGURE_BYTES / (POINT_BYTES * 2 * drawn.length)));
@@ -23,7 +30,7 @@ export function comparisonFigure(comparison: PcaComparison, middle: number): obj
 }
 
 function trace(
-  comparison: PcaComparison,
+  comparison: ComparedPoints,
   layer: number,
   model: 0 | 1,
   shown: readonly number[],
@@ -51,7 +58,7 @@ function trace(
   };
 }
 
-function layout(comparison: PcaComparison, drawn: readonly number[], middle: number): object {
+function layout(comparison: ComparedPoints, drawn: readonly number[], middle: number): object {
   const { layers, displacement, explained, components } = comparison.meta;
   const title = (layer: number) => `${layers[layer]}, displacement ${displacement[layer]!.toFixed(3)}`;
   const axisTitle = (component: number) =>
@@ -76,7 +83,7 @@ function layout(comparison: PcaComparison, drawn: readonly number[], middle: num
 }
 
 /** Two scatter plots with tied axes, for readers without Plotly. */
-export function comparisonSvg(comparison: PcaComparison, layer: number): string {
+export function comparisonSvg(comparison: ComparedPoints, layer: number): string {
   const { models, points, components, layers } = comparison.meta;
   const shown = spread(points, MAX_SVG_POINTS);
   const sides = [comparison.at(layer, 0), comparison.at(layer, 1)];
