@@ -20,7 +20,10 @@ function build() {
   const builder = join(dirname(require.resolve("@jupyter/builder/package.json")), "lib/build-labextension.js");
   const core = join(dirname(require.resolve("@jupyterlab/core-meta/package.json")), "core.package.json");
   rmSync(bundle, { recursive: true, force: true });
-  const { status } = spawnSync(process.execPath, [builder, "--core-package-file", core, here], { cwd: here, stdio: "inherit" });
+  const { status } = spawnSync(process.execPath, [builder, "--core-package-file", core, here], {
+    cwd: here,
+    stdio: "inherit",
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 

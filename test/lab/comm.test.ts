@@ -3,7 +3,7 @@ import { KernelLink, tight } from "@nibble-lab/lab-extension/lib/comm.js";
 import type { IReceived } from "@nibble-lab/lab-extension/lib/tokens.js";
 import type { Kernel, KernelMessage } from "@jupyterlab/services";
 import { Signal } from "@lumino/signaling";
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 
 /** The kernel's end of a comm, without sockets. */
 class Comm {
@@ -15,7 +15,7 @@ class Comm {
 
   open(data: unknown): { done: Promise<void> } {
     this.opened = data;
-    return { done: new Promise(() => undefined) };
+    return { done: Promise.resolve() };
   }
 
   close(): void {
@@ -67,6 +67,10 @@ async function link(connection: Connection): Promise<KernelLink> {
 }
 
 describe("KernelLink", () => {
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
   it("opens the comm from this side with the schemas that it reads", async () => {
     const connection = new Connection();
     const { state } = await link(connection);
@@ -143,6 +147,31 @@ describe("KernelLink", () => {
     await connection.info;
     expect(connection.comms).toHaveLength(2);
     expect(connection.comms[0]?.closed).toBe(true);
+  });
+
+  it("calls a kernel foreign that has handled the comm and stays silent", async () => {
+    vi.useFakeTimers();
+    const connection = new Connection();
+    const made = await link(connection);
+    await vi.advanceTimersByTimeAsync(4_000);
+    expect(made.state.kind).toBe("connecting");
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(made.state.kind).toBe("foreign");
+  });
+
+  it("asks again until a fresh executor answers", async () => {
+    vi.useFakeTimers();
+    const connection = new Connection();
+    const made = await link(connection);
+    connection.comm.push(hello);
+    for (let crash = 0; crash < 3; crash++) {
+      connection.comm.onClose();
+      expect(made.state.kind).toBe("lost");
+      await vi.advanceTimersByTimeAsync(1_100);
+    }
+    expect(connection.comms).toHaveLength(4);
+    connection.comm.push({ ...hello, session: "t" });
+    expect(made.state).toMatchObject({ kind: "connected", hello: { session: "t" } });
   });
 
   it("passes decoded messages on and drops kinds that it does not know", async () => {
