@@ -35,6 +35,13 @@ describe("memory", () => {
     expect(bytes()).toBe(before);
   });
 
+  it("refuses options that it does not have", () => {
+    expect(() => memory({ owner: 3 } as never)).toThrow(
+      '[memory] Unknown option "owner". Allowed: owners. Did you mean "owners"?',
+    );
+    expect(() => memory({ owners: 0 })).toThrow("owners is 0.");
+  });
+
   it("shows categories, totals and owners, as text and as a table", () => {
     scope(() => {
       Tensor.zeros([1 << 20], { category: "weights", owner: "<big>" });

@@ -8,6 +8,7 @@ import {
   quantize,
   scope,
   ShapeError,
+  tune,
   UnsupportedError,
   type LanguageModel,
   type QuantizeOptions,
@@ -42,6 +43,14 @@ describe("quantize", () => {
     expect(logits(small)).not.toEqual(plain);
     expect(model.quantization).toBeNull();
     for (const [, { weight }] of small.linears()) expect(weight).toBeInstanceOf(PackedWeight);
+  });
+
+  it("gives a model in which nothing trains, whatever trained in the given one", async () => {
+    using tuned = tune(model.fork(), { method: "full" });
+    using small = await quantize(tuned, { method: "rtn" });
+    expect(small.trainableParameters().size).toBe(0);
+    expect(small.tuning).toBeNull();
+    expect(tuned.trainableParameters().size).toBeGreaterThan(0);
   });
 
   it("shares everything that it does not quantize, and each model outlives the other", async () => {

@@ -1,3 +1,4 @@
+import { checkOptions, integer } from "../options.js";
 import { categories, memoryOwners, memoryStats, type Category, type OwnerBytes } from "../tensor/device.js";
 import {
   display,
@@ -36,11 +37,13 @@ const SHOWN_OWNERS = 10;
  * Bytes by category and owner, now and at the peak.
  *
  * @param options.owners how many of the largest owners to list; default 20
+ * @throws {OptionError}
  * @example
  * memory();                                          // a table
  * memory().devices[0]?.live;
  */
-export function memory({ owners = OWNERS }: { readonly owners?: number } = {}): MemorySnapshot {
+export function memory(options: { readonly owners?: number } = {}): MemorySnapshot {
+  const { owners } = checkOptions("memory", options, { owners: integer({ from: 1, fallback: OWNERS }) });
   const names = categories();
   const devices = memoryStats().map(({ device, live, peak, limit, tensors, liveByCategory, atPeakByCategory }) => ({
     device,

@@ -6,11 +6,10 @@ import type { LanguageModel } from "./model.js";
  * ends with EOS. Token ids need no tokenizer.
  */
 export function encoderOf(model: LanguageModel): Encoder {
-  const { bosToken, eosTokens } = model.config;
-  const begin = model.hasTokenizer && model.tokenizer.addsBos ? bosToken : null;
+  const begin = model.hasTokenizer && model.tokenizer.addsBos ? model.tokenizer.bosToken : null;
   return {
     encode: (text) => model.tokenizer.encode(text, { bos: false }),
     begin,
-    end: begin === null ? (eosTokens[0] ?? null) : null,
+    end: begin === null ? (model.config.eosTokens[0] ?? null) : null,
   };
 }

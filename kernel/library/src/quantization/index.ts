@@ -54,7 +54,8 @@ const MAX_CALIBRATION_TOKENS = 4096;
 
 /**
  * A new model whose linear layers are stored as codes; embedding, output layer and norms stay as they are. The given model
- * is left as it was and shares all that was not quantized. What was done stands in the result's `quantization`.
+ * is left as it was and shares all that was not quantized. What was done stands in the result's `quantization`; nothing in it
+ * trains until `tune`.
  *
  * @throws {OptionError} for an option that the method does not have · {ShapeError} if a group does not divide a row ·
  *   {UnsupportedError} for a layer that is quantized already · {InterruptedError} by the stop button or `signal`
@@ -68,6 +69,8 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
   const quantizer = quantizers[method as QuantizerName] as unknown as Quantizer<object>;
   const description = quantizer.describe(own);
   const small = model.fork({ label: `${method}, ${description}` });
+  small.network.freeze();
+  small.tuning = null;
   try {
     const all = [...small.linears()];
     const names = chosenNames(all, common);
