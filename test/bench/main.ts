@@ -16,9 +16,14 @@ const { values, positionals } = parseArgs({
 });
 const chosen = positionals.length > 0 ? positionals : Object.keys(benches);
 for (const name of chosen) {
-  if (!(name in benches)) throw new Error(`[bench] there is no bench "${name}". There are: ${Object.keys(benches).join(", ")}.`);
+  if (!(name in benches))
+    throw new Error(`[bench] there is no bench "${name}". There are: ${Object.keys(benches).join(", ")}.`);
 }
-console.log(devices().map((device) => `${device.name}: ${device.description}`).join("\n") + "\n");
+console.log(
+  devices()
+    .map((device) => `${device.name}: ${device.description}`)
+    .join("\n") + "\n",
+);
 const rows: Row[] = [];
 for (const name of chosen) rows.push(...(await benches[name]!(values.peers ?? null)));
 console.log(table(rows));

@@ -22,8 +22,7 @@ export function compare(
   ours: number,
   rivals: ReadonlyMap<string, number>,
 ): Row[] {
-  if (rivals.size === 0)
-    return [{ bench, case: name, ours, rival: "none", rivalValue: null, ratio: null, unit }];
+  if (rivals.size === 0) return [{ bench, case: name, ours, rival: "none", rivalValue: null, ratio: null, unit }];
   return [...rivals].map(([rival, value]) => {
     const ratio = LESS_IS_BETTER.has(unit) ? value / ours : ours / value;
     return { bench, case: name, ours, rival, rivalValue: value, ratio, unit };
@@ -43,7 +42,14 @@ export function table(rows: readonly Row[]): string {
   ]);
   const all = [["bench", "case", "ours", "rival", "theirs", "ratio", "unit"], ...cells];
   const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()).join("\n");
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }
 
 function show(value: number, unit: string): string {

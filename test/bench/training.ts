@@ -40,8 +40,24 @@ export async function training(python: string | null): Promise<Row[]> {
     for (const kind of OURS) {
       const ours = measure(process.execPath, ["test/bench/lib/training-step.js", kind, ...sizes]);
       const label = `${shape.name}, ${kind}`;
-      rows.push(...compare("training", label, "tokens/s", ours.tokensPerSecond, rivals((m) => m.tokensPerSecond)));
-      rows.push(...compare("training", label, "bytes", ours.peakBytes, rivals((m) => m.peakBytes)));
+      rows.push(
+        ...compare(
+          "training",
+          label,
+          "tokens/s",
+          ours.tokensPerSecond,
+          rivals((m) => m.tokensPerSecond),
+        ),
+      );
+      rows.push(
+        ...compare(
+          "training",
+          label,
+          "bytes",
+          ours.peakBytes,
+          rivals((m) => m.peakBytes),
+        ),
+      );
     }
   }
   return rows;
@@ -49,7 +65,9 @@ export async function training(python: string | null): Promise<Row[]> {
 
 /** The last line that the process prints is its measurement. NumPy's and PyTorch's BLAS choose their own kernels. */
 function measure(command: string, args: readonly string[]): Measurement {
-  const { OPENBLAS_CORETYPE: _type, OPENBLAS_L2_SIZE: _size, ...env } = process.env;
+  const env = { ...process.env };
+  delete env.OPENBLAS_CORETYPE;
+  delete env.OPENBLAS_L2_SIZE;
   const cwd = fileURLToPath(new URL("../../..", import.meta.url));
   const output = execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   return JSON.parse(output.trim().split("\n").at(-1)!) as Measurement;
