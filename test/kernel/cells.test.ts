@@ -13,6 +13,11 @@ beforeAll(async () => {
     join(folder, "esm.mjs"),
     "export const answer = 42; export default class Thing {}; export let live = 1;",
   );
+  writeFileSync(
+    join(folder, "shapes.ts"),
+    "import { times } from './maths.js'; export interface Box { width: number; height: number }\nexport const area = (box: Box): number => times(box.width, box.height);",
+  );
+  writeFileSync(join(folder, "maths.ts"), "export function times(a: number, b: number): number { return a * b; }");
   writeFileSync(join(folder, "plain.cjs"), "const made = {}; made['hid' + 'den'] = 'found'; module.exports = made;");
   mkdirSync(join(folder, "node_modules", "only-exports"), { recursive: true });
   writeFileSync(
@@ -210,6 +215,11 @@ const table: readonly (readonly [string, readonly string[], string])[] = [
     "import of a package with nothing but an exports map",
     ["import { via } from 'only-exports'", "via"],
     "'exports map'",
+  ],
+  [
+    "import of a TypeScript file, which imports another by its .js name",
+    ["import { area, type Box } from './shapes.ts'\nconst box: Box = { width: 3, height: 4 }", "area(box)"],
+    "12",
   ],
   [
     "import of types, which loads nothing",

@@ -1,5 +1,5 @@
 import { CATEGORIES, type DeviceMemory, type MemorySample } from "@nibble-lab/messages";
-import { loadEngine, type Engine } from "../executor/engine.js";
+import { loadEngine, type Engine } from "../executor/supervisor-engine.js";
 import type { Bridge, Push } from "./panels.js";
 
 const PERIOD_MS = 250;

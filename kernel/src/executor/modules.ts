@@ -1,6 +1,7 @@
-import { createRequire } from "node:module";
+import { existsSync } from "node:fs";
+import { createRequire, register } from "node:module";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import type { CellImport } from "./messages.js";
 
 /** Specifiers that always mean the kernel's own copy, so that events and memory are shared with it. */
@@ -42,7 +43,21 @@ export function cellMeta(): { url: string; dirname: string; filename: string; re
 }
 
 function resolve(specifier: string): string {
-  return import.meta.resolve(specifier, pathToFileURL(join(process.cwd(), "cell.ts")).href);
+  const url = import.meta.resolve(specifier, pathToFileURL(join(process.cwd(), "cell.ts")).href);
+  if (!url.startsWith("file:")) return url;
+  const twin = url.replace(/\.js$/, ".ts"); // as in TypeScript, `./file.js` may mean `./file.ts`
+  const wanted = twin !== url && !existsSync(fileURLToPath(url)) && existsSync(fileURLToPath(twin)) ? twin : url;
+  if (/\.m?ts$/.test(wanted)) readTypeScript();
+  return wanted;
+}
+
+let isTypeScriptRead = false;
+
+/** Node learns to load TypeScript files when the first is imported: the compiler costs memory. */
+function readTypeScript(): void {
+  if (isTypeScriptRead) return;
+  isTypeScriptRead = true;
+  register("./typescript-loader.js", import.meta.url);
 }
 
 function define(target: Namespace, local: string, module: Namespace, exported: string, specifier: string): void {

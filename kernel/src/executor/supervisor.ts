@@ -3,7 +3,7 @@ import { Socket } from "node:net";
 import { isMainThread, workerData, type MessagePort } from "node:worker_threads";
 import type { Content } from "../jupyter/protocol.js";
 import { Panels } from "../bridges/panels.js";
-import { clearEngineInterrupt, engineLoaded, interruptEngine } from "./engine.js";
+import { clearEngineInterrupt, engineLoaded, interruptEngine } from "./supervisor-engine.js";
 import { encodeFrame, FrameReader } from "./frames.js";
 import { Terminator } from "./interrupt.js";
 import {

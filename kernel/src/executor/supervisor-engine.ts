@@ -16,7 +16,6 @@ export interface Engine {
   memoryOwners(limit: number): { owner: string; category: Category; device: string; bytes: number }[];
 }
 
-const ADDON = "@nibble-lab/native";
 let engine: Engine | null = null;
 let loading: Promise<Engine> | null = null;
 
@@ -25,7 +24,7 @@ let loading: Promise<Engine> | null = null;
  * @throws where the addon is not built
  */
 export async function loadEngine(): Promise<Engine> {
-  loading ??= import(ADDON).then((module) => (engine = module as Engine));
+  loading ??= import("@nibble-lab/native").then((addon) => (engine = addon));
   return loading;
 }
 
