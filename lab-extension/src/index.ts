@@ -92,13 +92,14 @@ const pca: JupyterFrontEndPlugin<void> = {
   description: "Compares the activations of two models in one basis, layer by layer.",
   autoStart: true,
   requires: [IKernelFeed],
-  optional: [ICommandPalette, ILauncher, ILayoutRestorer, ITranslator],
+  optional: [ICommandPalette, ILauncher, ILayoutRestorer, ISettingRegistry, ITranslator],
   activate: (
     app: JupyterFrontEnd,
     source: IKernelFeed,
     palette: ICommandPalette | null,
     launcher: ILauncher | null,
     restorer: ILayoutRestorer | null,
+    settings: ISettingRegistry | null,
     translator: ITranslator | null,
   ) => {
     const trans = (translator ?? nullTranslator).load(DOMAIN);
@@ -106,13 +107,20 @@ const pca: JupyterFrontEndPlugin<void> = {
     const tracker = new WidgetTracker<MainAreaWidget<PcaPanel>>({ namespace: "nibble-lab-pca" });
     const command = CommandIDs.openPca;
 
-    const create = (): MainAreaWidget<PcaPanel> => {
-      const widget = new MainAreaWidget({ content: new PcaPanel({ feed: source, model, trans }) });
-      widget.id = "nibble-lab-pca";
-      widget.title.label = trans.__("PCA compare");
-      widget.title.icon = pcaIcon;
-      widget.title.closable = true;
-      void tracker.add(widget);
+    const open = (activate: boolean): MainAreaWidget<PcaPanel> => {
+      let widget = tracker.currentWidget;
+      if (!widget) {
+        widget = new MainAreaWidget({ content: new PcaPanel({ feed: source, model, trans }) });
+        widget.id = "nibble-lab-pca";
+        widget.title.label = trans.__("PCA compare");
+        widget.title.icon = pcaIcon;
+        widget.title.closable = true;
+        app.shell.add(widget, "main", { mode: "split-right", activate, type: CATEGORY });
+        void tracker.add(widget);
+      }
+      if (activate) {
+        app.shell.activateById(widget.id);
+      }
       return widget;
     };
     app.commands.addCommand(command, {
@@ -120,14 +128,7 @@ const pca: JupyterFrontEndPlugin<void> = {
       caption: trans.__("Activations of two models side by side in one basis, layer by layer"),
       icon: pcaIcon,
       describedBy: NO_ARGUMENTS,
-      execute: () => {
-        const widget = tracker.currentWidget ?? create();
-        if (!widget.isAttached) {
-          app.shell.add(widget, "main", { mode: "split-right", type: CATEGORY });
-        }
-        app.shell.activateById(widget.id);
-        return widget;
-      },
+      execute: () => open(true),
     });
     const step = (id: string, label: string, by: number): void => {
       app.commands.addCommand(id, {
@@ -143,6 +144,9 @@ const pca: JupyterFrontEndPlugin<void> = {
     palette?.addItem({ command, category: CATEGORY });
     launcher?.add({ command, category: CATEGORY, rank: 2 });
     void restorer?.restore(tracker, { command, name: () => "pca" });
+    void settings?.load(pca.id).then((loaded) => {
+      model.arrived.connect(() => loaded.get("openOnCompare").composite === true && open(false));
+    });
   },
 };
 

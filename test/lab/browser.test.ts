@@ -77,11 +77,12 @@ describe.skipIf(reason !== null)("the panels in JupyterLab", { timeout: 240_000 
     expect(await lab.output(2)).toContain("true, 4 layers");
   });
 
-  it("draws both models on the same axes", async () => {
+  it("opens beside the notebook when two models are compared, once, and draws both on the same axes", async () => {
     await lab.run(3);
+    await lab.page.locator(".nl-Pca-stage[data-drawn]").waitFor();
     await lab.output(3);
     await lab.command("nibble-lab:open-pca");
-    await lab.page.locator(".nl-Pca-stage[data-drawn]").waitFor();
+    expect(await lab.page.locator(".nl-Pca").count()).toBe(1);
     const ranges = await lab.page.evaluate(() => {
       const layout = (document.querySelector(".nl-Pca-plot") as Plot | null)?._fullLayout;
       return ["xaxis", "xaxis2", "yaxis", "yaxis2"].map((axis) => layout?.[axis]?.range);

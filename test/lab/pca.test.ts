@@ -4,7 +4,7 @@ import { pcaFigure, wrap } from "@nibble-lab/lab-extension/lib/pca/figure.js";
 import { Comparison, PcaModel } from "@nibble-lab/lab-extension/lib/pca/model.js";
 import type { IKernelFeed, IReceived, LinkState } from "@nibble-lab/lab-extension/lib/tokens.js";
 import { Signal } from "@lumino/signaling";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 
 const LAYERS = 3;
 const POINTS = 5;
@@ -108,6 +108,22 @@ describe("PcaModel", () => {
     feed.send(meta, coordinates());
     expect(model.comparisons.map((one) => one.meta.id)).toEqual(["one", "two"]);
     expect(model.current).toBe(model.comparisons[0]);
+  });
+
+  it("takes what a kernel repeats on connecting for no news, and what comes later for news", () => {
+    vi.useFakeTimers();
+    const feed = new Feed();
+    const model = new PcaModel(feed);
+    let news = 0;
+    model.arrived.connect(() => news++);
+    const hello = { kind: "hello", schema: 1, kernelVersion: "0.1.0", session: "s" } as const;
+    feed.received.emit({ source: feed.source, message: hello, buffers: [] });
+    feed.send(meta, coordinates());
+    expect(news).toBe(0);
+    vi.advanceTimersByTime(5_000);
+    feed.send({ ...meta, id: "two" }, coordinates());
+    expect(news).toBe(1);
+    vi.useRealTimers();
   });
 
   it("keeps the layer within the model's", () => {

@@ -11,6 +11,9 @@ export type Colouring = (typeof COLOURINGS)[number];
 /** Comparisons that can be gone back to. */
 const KEPT = 8;
 
+/** A kernel repeats its latest comparison to a panel that has just connected; what comes later is news. */
+const WELCOME_MS = 2_000;
+
 /** One comparison with its coordinates. */
 export class Comparison {
   /** @param coordinates [layers, 2, points, components], row-major */
@@ -98,6 +101,11 @@ function positionsWithin(promptOf: readonly number[]): number[] {
 export class PcaModel {
   constructor(feed: IKernelFeed) {
     feed.received.connect(this.onReceived, this);
+  }
+
+  /** A cell has just compared two models. */
+  get arrived(): ISignal<this, void> {
+    return this._arrived;
   }
 
   /** Something that needs a new picture. */
@@ -201,6 +209,9 @@ export class PcaModel {
   }
 
   private onReceived(_: IKernelFeed, { message, buffers }: IReceived): void {
+    if (message.kind === "hello") {
+      this._greeted = Date.now();
+    }
     if (message.kind !== "pca.comparison") {
       return;
     }
@@ -216,17 +227,22 @@ export class PcaModel {
         this._layer = Math.floor((message.layers.length - 1) / 2);
       }
       this.show(comparison);
+      if (Date.now() - this._greeted > WELCOME_MS) {
+        this._arrived.emit();
+      }
     } catch (error) {
       this._problem = error instanceof Error ? error.message : String(error);
       this._changed.emit();
     }
   }
 
+  private _arrived = new Signal<this, void>(this);
   private _axes: readonly [number, number] = [0, 1];
   private _changed = new Signal<this, void>(this);
   private _colouring: Colouring = "prompt";
   private _comparisons: readonly Comparison[] = [];
   private _current: Comparison | null = null;
+  private _greeted = 0;
   private _highlight: number | null = null;
   private _highlightChanged = new Signal<this, void>(this);
   private _isSameScale = false;
