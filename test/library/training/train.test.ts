@@ -237,6 +237,20 @@ describe("a training that is stopped", () => {
     }
   });
 
+  it("by its signal while it reads its data, which may be endless, is as if it had not begun", async () => {
+    const stop = new AbortController();
+    const endless = (function* () {
+      for (;;) yield Int32Array.of(1, 2, 3);
+    })();
+    const off = events.on("progress", ({ label }) => label === "reading the training data" && stop.abort());
+    const start = numbers();
+    const training = train(model, { ...settings, steps: 1e9, data: endless, signal: stop.signal });
+    await expect(training).rejects.toThrow(InterruptedError);
+    off();
+    expect(numbers()).toEqual(start);
+    expect((await training).losses).toEqual([]);
+  });
+
   it("by leaving the loop leaves the model at a whole step, and frees what it used", async () => {
     const expected = await after(4);
     const live = liveTensors();
@@ -286,6 +300,12 @@ describe("train refuses", () => {
   ])("%s, before anything begins", (_, options, text) => {
     expect(() => train(model, options as TrainOptions)).toThrow(OptionError);
     expect(() => train(model, options as TrainOptions)).toThrow(text);
+  });
+
+  it("too little text, once it has read it", async () => {
+    const short = { ...settings, data: [Int32Array.of(1, 2, 3), Int32Array.of(4, 5)] };
+    await expect(train(model, short)).rejects.toThrow("[train] data has 5 tokens, a row needs length + 1 = 17.");
+    await expect(train(model, { ...settings, data: ["text"] })).rejects.toThrow('"tiny" has no tokenizer');
   });
 
   it("a model in which nothing trains, and one whose learning rate nobody chose", () => {

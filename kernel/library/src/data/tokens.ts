@@ -12,6 +12,19 @@ export interface Encoder {
 
 /** One stream of ids, each text document between its begin and end token. Stops reading at the document that makes `enough`. */
 export function readTokens(source: TokenSource, encoder: Encoder, enough = Infinity): Int32Array {
+  const reading = readingTokens(source, encoder, enough);
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same, document by document: yields how many ids there are so far, so that the reader may give way or stop. */
+export function* readingTokens(
+  source: TokenSource,
+  encoder: Encoder,
+  enough = Infinity,
+): Generator<number, Int32Array, void> {
   if (source instanceof Int32Array) return source;
   const tokens: number[] = [];
   for (const document of typeof source === "string" ? [source] : source) {
@@ -21,6 +34,7 @@ export function readTokens(source: TokenSource, encoder: Encoder, enough = Infin
     for (let i = 0; i < ids.length; i++) tokens.push(ids[i]!);
     if (isText && encoder.end !== null) tokens.push(encoder.end);
     if (tokens.length >= enough) break;
+    yield tokens.length;
   }
   return Int32Array.from(tokens);
 }

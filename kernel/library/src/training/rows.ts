@@ -1,4 +1,7 @@
-import { OptionError } from "../errors.js";
+import { setImmediate } from "node:timers/promises";
+import { readingTokens, type Encoder, type TokenSource } from "../data/tokens.js";
+import { InterruptedError, OptionError, throwIfAborted } from "../errors.js";
+import { isInterrupted } from "../tensor/device.js";
 import { Random } from "../random.js";
 
 /** Inputs and what should follow them, both [batch · length]. */
@@ -49,5 +52,28 @@ export class Rows {
       targets.set(this.tokens.subarray(start + 1, start + 1 + length), row * length);
     }
     return { inputs, targets };
+  }
+}
+
+const BUSY_MS = 50; // how long reading may keep the event loop, and the stop button, waiting
+
+/** The ids of a source, at most one document more than `enough`. Gives way to the event loop; the stop button and the signal end it. */
+export async function readPolitely(
+  source: TokenSource,
+  encoder: Encoder,
+  enough: number,
+  { signal, progress }: { readonly signal: AbortSignal | undefined; readonly progress: (tokens: number) => void },
+): Promise<Int32Array> {
+  const reading = readingTokens(source, encoder, enough);
+  let last = performance.now();
+  for (;;) {
+    const { done, value } = reading.next();
+    if (done === true) return value;
+    if (performance.now() - last < BUSY_MS) continue;
+    progress(value);
+    await setImmediate();
+    throwIfAborted("train", signal);
+    if (isInterrupted()) throw new InterruptedError("train", "Stopped while reading the data. The model is as it was.");
+    last = performance.now();
   }
 }

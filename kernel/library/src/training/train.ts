@@ -1,5 +1,4 @@
 import { setImmediate } from "node:timers/promises";
-import { readTokens } from "../data/tokens.js";
 import { InterruptedError, NumericsError, throwIfAborted, UnsupportedError } from "../errors.js";
 import { events } from "../events.js";
 import { encoderOf } from "../models/encoder.js";
@@ -11,7 +10,7 @@ import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { AdamW } from "./adamw.js";
 import { trainOptions, type CheckedTrainOptions, type TrainOptions } from "./options.js";
-import { Rows } from "./rows.js";
+import { readPolitely, Rows } from "./rows.js";
 import { Run, type Outcome, type TrainingStep } from "./run.js";
 import { learningRateAt } from "./schedule.js";
 
@@ -37,7 +36,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   private readonly id = `run ${++runs}`;
   private readonly history: TrainingStep[] = [];
   private readonly parameters: ReadonlyMap<string, Tensor>;
-  private readonly rows: Rows;
+  private rows: Rows | null = null;
   private started = 0;
   private ended = 0;
   private outcome: Outcome | null = null;
@@ -53,9 +52,8 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
         `Nothing in "${model.name}" trains. Call tune(model, { method: "lora" }) or another tuner first.`,
       );
     }
-    const { data, length, steps, batchSize, gradientAccumulation, seed } = options;
-    const rows = steps * batchSize * gradientAccumulation;
-    this.rows = new Rows(readTokens(data, encoderOf(model), rows * length + 1), { length, seed });
+    const { data, length, seed } = options;
+    if (data instanceof Int32Array) this.rows = new Rows(data, { length, seed });
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<TrainingStep, void, undefined> {
@@ -104,9 +102,11 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
     let outcome: Outcome = "stopped";
     events.emit("training.start", { run, method: model.tuning?.method ?? "train", steps });
     try {
+      const rows = (this.rows ??= await this.read());
+      this.started = performance.now();
       for (let step = 1; step <= steps; step++) {
         await setImmediate();
-        const done = this.step(step, optimizer);
+        const done = this.step(step, optimizer, rows);
         this.history.push(done);
         events.emit("training.step", { run, ...done });
         yield done;
@@ -124,13 +124,28 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
     }
   }
 
+  private async read(): Promise<Rows> {
+    const { data, length, seed, steps, signal } = this.options;
+    const enough = steps * this.tokensPerStep + 1;
+    const progress = (tokens: number) =>
+      events.emit("progress", {
+        id: `${this.id} data`,
+        label: "reading the training data",
+        done: Math.min(tokens, enough),
+        total: enough,
+        unit: "tokens",
+      });
+    const tokens = await readPolitely(data, encoderOf(this.model), enough, { signal, progress });
+    return new Rows(tokens, { length, seed });
+  }
+
   /** Gradients first; the update comes last and in one piece, so that a stop before it leaves the model as it was. */
-  private step(step: number, optimizer: AdamW): TrainingStep {
+  private step(step: number, optimizer: AdamW, rows: Rows): TrainingStep {
     const started = performance.now();
     const { steps, clip, gradientAccumulation, signal } = this.options;
     this.clearGradients();
     let loss = 0;
-    for (let pass = 0; pass < gradientAccumulation; pass++) loss += this.forwardBackward() / gradientAccumulation;
+    for (let pass = 0; pass < gradientAccumulation; pass++) loss += this.forwardBackward(rows) / gradientAccumulation;
     const gradients = [...this.parameters.values()].flatMap(({ grad }) => grad ?? []);
     const gradientNorm = globalNorm(gradients) / gradientAccumulation;
     if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw this.notFinite(step, loss, gradientNorm);
@@ -144,8 +159,8 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
     return { step, steps, loss, learningRate, gradientNorm, tokensPerSecond };
   }
 
-  private forwardBackward(): number {
-    const { inputs, targets } = this.rows.next(this.options.batchSize);
+  private forwardBackward(rows: Rows): number {
+    const { inputs, targets } = rows.next(this.options.batchSize);
     return scope(() => {
       const loss = this.model.loss({ tokens: inputs, targets, batch: this.options.batchSize });
       const value = loss.item();
