@@ -8,9 +8,11 @@ import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 
+import type * as Declared from "../index.js";
+
 export type * from "../index.js";
 
-type Addon = typeof import("../index.js");
+type Addon = typeof Declared;
 
 const CODES = new Set([
   "ShapeError",
@@ -70,7 +72,7 @@ function withCode(name: string, error: unknown): unknown {
   if (!(error instanceof Error)) return error;
   const thrown = error as Error & { code?: string };
   if (thrown.code !== undefined && CODES.has(thrown.code)) return thrown;
-  if (thrown.code !== undefined && BAD_ARGUMENT.test(thrown.code)) {
+  if (thrown.name === "TypeError" || BAD_ARGUMENT.test(thrown.code ?? "")) {
     thrown.message = `[${name}] ${thrown.message}. See the declaration of ${name} for the types of its arguments.`;
     thrown.code = "OptionError";
   } else {
