@@ -27,8 +27,8 @@ pub(super) const STRIP: usize = 128;
 const BLOCK: usize = 144;
 /// The most numbers of A that are packed at once.
 const MOST_PACKED: usize = 4 << 20;
-/// Tasks that are wanted at least, so that a few threads share them evenly.
-const TASKS: usize = 8;
+/// Tasks that are wanted at least; more would pack the same strips of B again.
+const TASKS: usize = 4;
 
 /// `C = alpha·A·B`, plus C when accumulating.
 pub(super) struct Product<'a, B> {
@@ -156,10 +156,10 @@ impl<B: Source> Product<'_, B> {
             let add = self.accumulate || depth.start > 0;
             for block in spans(part.length, BLOCK.next_multiple_of(height)) {
                 cancel.check()?;
-                for (j, right) in right.chunks_exact(width * depth.length).enumerate() {
-                    let across = width.min(columns.length - j * width);
-                    for down in spans(block.length, height) {
-                        let first = part.start + block.start + down.start;
+                for down in spans(block.length, height) {
+                    let first = part.start + block.start + down.start;
+                    for (j, right) in right.chunks_exact(width * depth.length).enumerate() {
+                        let across = width.min(columns.length - j * width);
                         kernel.tile(left.panel(depth, first / height), right, tile);
                         for (i, sums) in tile.chunks_exact(width).take(down.length).enumerate() {
                             let (row, column) = (rows.start + first + i, columns.start + j * width);
