@@ -75,8 +75,8 @@ export class Run {
 
 /** Runs cells on one namespace object. More than one may be under way: each waits for itself. */
 export class Cells {
-  /** Every top-level name of every cell. */
-  readonly names: Namespace = { __proto__: null } as unknown as Namespace;
+  /** Every top-level name of every cell. V8 keeps an object slow whose own prototype is null; an empty one does as well. */
+  readonly names = Object.create(Object.freeze(Object.create(null))) as Namespace;
   /** Whose output is being written: the cell that started last. */
   current: Run | null = null;
   private readonly active = new Set<Run>();

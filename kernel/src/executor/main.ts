@@ -1,4 +1,5 @@
 import { Console } from "node:console";
+import { writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { StreamName } from "../jupyter/protocol.js";
@@ -64,7 +65,8 @@ function startSupervisor(): void {
   const data: SupervisorData = { ring: ring.memory, nonce: process.env["NIBBLE_LAB_NONCE"] ?? "", port: port2 };
   const worker = new Worker(new URL("./supervisor.js", import.meta.url), { workerData: data, transferList: [port2] });
   worker.on("error", (error) => {
-    throw error;
+    writeSync(2, `The supervisor thread failed: ${error.stack ?? error.message}\n`);
+    process.kill(process.pid, "SIGKILL"); // nobody could hear this process any more
   });
   worker.unref();
 }
