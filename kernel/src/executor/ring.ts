@@ -82,9 +82,9 @@ export class OutputRing {
       texts.push(this.decoder.decode(this.copyOut((at + RECORD_HEAD) | 0, size)));
       at = (at + RECORD_HEAD + size) | 0;
     }
-    Atomics.store(this.state, Slot.Read, at);
-    Atomics.notify(this.state, Slot.Read);
     emit();
+    Atomics.store(this.state, Slot.Read, at); // last: a process that is about to exit waits for it
+    Atomics.notify(this.state, Slot.Read);
   }
 
   private writeRecord(run: number, name: StreamName, payload: Uint8Array, wake: (urgent: boolean) => void): void {

@@ -15,7 +15,7 @@ const NODE_OPTIONS = [
   "--no-warnings=ExperimentalWarning",
 ];
 /** After the process ended, pipes that its children hold open are waited for no longer than this. */
-const PIPES_MS = 300;
+const PIPES_MS = 2000;
 const LAST_WORDS = 4000; // characters of stderr kept for the report of a crash
 
 export interface ExecutorEvents {

@@ -29,7 +29,7 @@ export type LanguageQuestion =
   | { readonly op: "complete"; readonly source: string; readonly offset: number }
   | { readonly op: "inspect"; readonly source: string; readonly offset: number; readonly detail: number };
 
-/** While the types are still being read, a question waits this long before names alone answer it. */
+/** While the types are still being read, a name waits this long before names alone answer it; a member waits for its type. */
 const COLD_WAIT_MS = 1500;
 
 /** Types, for those who write: answered by the language service in its own thread, also while a cell runs. */
@@ -69,7 +69,8 @@ export class Language {
     this.warm();
     const offset = codePointsToUnits(source, cursor);
     const typedAnswer = this.worker.ask<Completions>({ op: "complete", source, offset });
-    const isLate = !this.isWarm && (await isPendingAfter(typedAnswer, COLD_WAIT_MS));
+    const canGuess = !this.isWarm && !isMember(source, offset);
+    const isLate = canGuess && (await isPendingAfter(typedAnswer, COLD_WAIT_MS));
     const { start, end, entries } = isLate ? namesOnly(source, offset, await this.names()) : await typedAnswer;
     if (!isLate) this.isWarm = true;
     const [from, to] = [unitsToCodePoints(source, start), unitsToCodePoints(source, end)];
@@ -107,11 +108,20 @@ async function isPendingAfter(answer: Promise<unknown>, limitMs: number): Promis
   return isLate;
 }
 
-/** Names that begin as the word at the cursor does; nothing for members, whose types are not known yet. */
+function wordBefore(source: string, offset: number): string {
+  return /[\p{ID_Continue}$]*$/u.exec(source.slice(0, offset))?.[0] ?? "";
+}
+
+function isMember(source: string, offset: number): boolean {
+  return /\.\s*$/.test(source.slice(0, offset - wordBefore(source, offset).length));
+}
+
+/** Names that begin as the word at the cursor does, from earlier cells and from this one. */
 function namesOnly(source: string, offset: number, names: readonly string[]): Completions {
-  const word = /[\p{ID_Continue}$]*$/u.exec(source.slice(0, offset))?.[0] ?? "";
+  const word = wordBefore(source, offset);
   const start = offset - word.length;
-  const isMember = /\.\s*$/.test(source.slice(0, start));
-  const fitting = isMember ? [] : names.filter((name) => name.startsWith(word)).sort();
+  const own =
+    (source.slice(0, start) + " " + source.slice(offset)).match(/[\p{ID_Start}$_][\p{ID_Continue}$]*/gu) ?? [];
+  const fitting = [...new Set([...names, ...own])].filter((name) => name.startsWith(word)).sort();
   return { start, end: offset, entries: fitting.map((text) => ({ text, type: "", signature: "" })) };
 }
