@@ -91,6 +91,8 @@ export interface Chart {
   readonly xLabel: string;
   readonly yLabel: string;
   readonly lines: readonly Line[];
+  /** The axis of x reaches at least to here. */
+  readonly xMax?: number;
 }
 
 // The first three of JupyterLab's brand colours that differ in hue and in lightness, with fallbacks for other viewers.
@@ -102,13 +104,9 @@ const lineColors = [
 const dashes = ["", "6 3", "2 3"];
 
 /** A line chart as inline SVG in the theme's colours; points that are not finite are left out. */
-export function lineChartSvg({ title, xLabel, yLabel, lines }: Chart): string {
+export function lineChartSvg({ title, xLabel, yLabel, lines, xMax = -Infinity }: Chart): string {
   const [width, height, left, right, top, bottom] = [560, 260, 56, 12, 28, 40];
-  const x = axis(
-    lines.flatMap((line) => Array.from(line.x)),
-    left,
-    width - right,
-  );
+  const x = axis([...lines.flatMap((line) => Array.from(line.x)), xMax], left, width - right);
   const y = axis(
     lines.flatMap((line) => Array.from(line.y)),
     height - bottom,

@@ -1,11 +1,8 @@
 import type { LibraryEvents } from "nibble-lab/events";
 import type { Bundle } from "../jupyter/protocol.js";
-import { escapeHtml } from "../executor/table.js";
+import { escapeHtml, lineChartSvg } from "nibble-lab/display";
 
 const PERIOD_MS = 100;
-const WIDTH = 480;
-const HEIGHT = 140;
-const MARGIN = { left: 44, right: 8, top: 8, bottom: 20 };
 /** Corners of the curve: more than pixels help nobody. */
 const MOST_POINTS = 400;
 
@@ -56,7 +53,7 @@ export class TrainingDisplay {
   private show(run: Run, update: boolean): void {
     run.shownAt = Date.now();
     const line = statusLine(run);
-    const curve = run.losses.length > 1 ? lossCurve(run.losses, run.steps) : "";
+    const curve = lossCurve(run);
     const html =
       `<div style="color:var(--jp-content-font-color1,inherit);font-family:var(--jp-code-font-family,monospace);font-size:var(--jp-code-font-size,13px)">` +
       `${escapeHtml(line)}${curve}</div>`;
@@ -70,30 +67,12 @@ function statusLine({ method, steps, latest, outcome }: Run): string {
   return `${method}: ${outcome === "" ? "" : `${outcome}, `}step ${latest.step} of ${steps}, ${numbers}`;
 }
 
-function lossCurve(losses: readonly { step: number; loss: number }[], steps: number): string {
+/** Spans the steps that are planned; those that were made, once it has ended. */
+function lossCurve({ method, steps, losses, outcome }: Run): string {
   const stride = Math.ceil(losses.length / MOST_POINTS);
-  const points = losses.filter(
-    ({ loss }, index) => Number.isFinite(loss) && (index % stride === 0 || index === losses.length - 1),
-  );
-  if (points.length < 2) return "";
-  const lows = Math.min(...points.map((point) => point.loss));
-  const highs = Math.max(...points.map((point) => point.loss));
-  const range = highs > lows ? highs - lows : 1;
-  const last = Math.max(steps, points.at(-1)!.step, 1);
-  const x = (step: number) => MARGIN.left + ((WIDTH - MARGIN.left - MARGIN.right) * step) / last;
-  const y = (loss: number) => MARGIN.top + ((HEIGHT - MARGIN.top - MARGIN.bottom) * (highs - loss)) / range;
-  const path = points
-    .map(({ step, loss }, index) => `${index === 0 ? "M" : "L"}${x(step).toFixed(1)} ${y(loss).toFixed(1)}`)
-    .join("");
-  const label = (at: string, text: string) => `<text ${at} font-size="11" fill="currentColor">${text}</text>`;
-  const base = HEIGHT - MARGIN.bottom;
-  return (
-    `<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" width="${WIDTH}" height="${HEIGHT}" style="display:block;max-width:100%" role="img" aria-label="training loss">` +
-    `<path d="M${MARGIN.left} ${MARGIN.top}V${base}H${WIDTH - MARGIN.right}" fill="none" stroke="currentColor" stroke-opacity=".4"/>` +
-    `<path d="${path}" fill="none" stroke="var(--jp-brand-color1,#2196f3)" stroke-width="1.6"/>` +
-    label(`x="${MARGIN.left - 4}" y="${MARGIN.top + 8}" text-anchor="end"`, highs.toPrecision(3)) +
-    label(`x="${MARGIN.left - 4}" y="${base}" text-anchor="end"`, lows.toPrecision(3)) +
-    label(`x="${WIDTH - MARGIN.right}" y="${HEIGHT - 6}" text-anchor="end"`, `step ${last}`) +
-    `</svg>`
-  );
+  const shown = losses.filter((_, index) => index % stride === 0 || index === losses.length - 1);
+  if (shown.length < 2) return "";
+  const line = { label: "loss", x: shown.map(({ step }) => step), y: shown.map(({ loss }) => loss) };
+  const span = outcome === "" ? { xMax: steps } : {};
+  return lineChartSvg({ title: `${method}: loss`, xLabel: "step", yLabel: "loss (nats)", lines: [line], ...span });
 }

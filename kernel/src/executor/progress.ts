@@ -1,5 +1,5 @@
 import type { Bundle } from "../jupyter/protocol.js";
-import { escapeHtml } from "./table.js";
+import { escapeHtml } from "nibble-lab/display";
 
 export interface ProgressState {
   readonly label: string;

@@ -1,4 +1,5 @@
 import { inspect } from "node:util";
+import { escapeHtml } from "nibble-lab/display";
 import type { Bundle } from "../jupyter/protocol.js";
 
 const MOST_ROWS = 200;
@@ -19,8 +20,4 @@ function cellHtml(value: unknown): string {
   if (value === undefined) return "<td></td>";
   if (typeof value === "number") return `<td style="text-align:right">${Number(value.toPrecision(6))}</td>`;
   return `<td>${escapeHtml(typeof value === "string" ? value : inspect(value, { depth: 1, breakLength: Infinity }))}</td>`;
-}
-
-export function escapeHtml(text: string): string {
-  return text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;").replace(/"/g, "&quot;");
 }

@@ -35,6 +35,7 @@ export class Dispatcher {
   private readonly wire: Wire;
   private readonly lanes = new Map<string, Lane>([["", { waiting: [], running: null }]]);
   private rejected = 0;
+  private announced = false;
 
   constructor(
     private readonly sockets: Sockets,
@@ -52,8 +53,15 @@ export class Dispatcher {
           { type: "iopub_welcome", parent: null, content: { subscription: Buffer.from(topic).toString() } },
           topic,
         );
+        this.announce();
       },
     });
+  }
+
+  /** Once, to the first subscriber: what is published before anybody listens is lost, and JupyterLab waits for it after a restart. */
+  private announce(): void {
+    if (this.announced) return;
+    this.announced = true;
     this.status("starting", null);
   }
 
