@@ -22,20 +22,20 @@ import { data } from "nibble-lab/data";
 import { arithmetic, questions, truth, type Share } from "./abilities.js";
 import { writeCard, type Measured, type QuantizedRow, type RunSummary } from "./card.js";
 import { KneserNey } from "./kneser-ney.js";
-import { CONTEXT } from "./model.js";
+
 import { tokensOf } from "./tokens.js";
 
 const folder = process.argv[2];
 if (folder === undefined) throw new Error("Give the folder that train.js wrote.");
 
-const QUESTIONS = 150;
+const QUESTIONS = 100;
 const STATEMENTS = 200;
-const PROBLEMS = 60;
+const PROBLEMS = 50;
 /** Tokens of a document, about: so many documents make a text of a given length. */
 const AVERAGE_DOCUMENT = 46;
 /** Restoring: few steps on text that no other phase has read. */
-const RESTORE = { steps: 80, batchSize: 8, length: CONTEXT, seed: 5 };
-const RESTORE_TEXT = data.pocket.text("train", { documents: 6000, seed: 77 });
+const RESTORE = { steps: 80, batchSize: 8, length: 128, seed: 5 };
+const RESTORE_TEXT = data.pocket.text("train", { documents: 4000, seed: 77 });
 
 const run = JSON.parse(readFileSync(join(folder, "run.json"), "utf8")) as RunSummary;
 const model = await loadModel(join(folder, "model"));

@@ -9,10 +9,10 @@ export const CONTEXT = 256;
 /** Widths are multiples of 64, so that no row straddles a block of NF4. */
 export const ARCHITECTURE = {
   vocabSize: 2048,
-  hiddenSize: 192,
-  intermediateSize: 512,
+  hiddenSize: 128,
+  intermediateSize: 384,
   layers: 5,
-  heads: 6,
-  kvHeads: 6,
+  heads: 4,
+  kvHeads: 4,
   maxPositions: CONTEXT,
 };

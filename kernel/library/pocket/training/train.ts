@@ -4,16 +4,23 @@
  *     node kernel/library/pocket/training/lib/train.js --out FOLDER [--steps N] [--decay-steps N] [--batch N] [--learning-rate X] [--seed N]
  *
  * The learning rate stays constant for `--steps`, then falls to zero over `--decay-steps`. The same arguments give the same
- * weights. A checkpoint is written every hundred steps into FOLDER/checkpoint; `--from FOLDER/checkpoint --done N` goes on from it
- * (the optimizer's moments begin anew). Writes loss.csv, and run.json with the numbers of the run. The weights are stored as f16.
+ * weights. A checkpoint is written every hundred steps into FOLDER/checkpoint; `--from CHECKPOINT` goes on from it, also to other
+ * numbers of steps (the optimizer's moments begin anew). Writes loss.csv, and run.json with the numbers of the run. The weights are stored as f16.
  */
-import { appendFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { createModel, engineInfo, loadModel, loadTokenizer, saveModel, train, tune } from "nibble-lab";
 import { data } from "nibble-lab/data";
 import { storeAsHalf } from "./half.js";
 import { ARCHITECTURE, CONTEXT, MODEL_FOLDER } from "./model.js";
+
+/** Stands beside a checkpoint. */
+const PROGRESS = "progress.json";
+interface Progress {
+  readonly step: number;
+  readonly minutes: number;
+}
 
 const { values } = parseArgs({
   options: {
@@ -24,7 +31,6 @@ const { values } = parseArgs({
     "learning-rate": { type: "string", default: "3e-3" },
     seed: { type: "string", default: "1" },
     from: { type: "string" },
-    done: { type: "string", default: "0" },
   },
 });
 if (values.out === undefined) throw new Error("Give --out FOLDER: where the model and the numbers of the run go.");
@@ -32,7 +38,8 @@ const out = values.out;
 const batch = Number(values.batch);
 const learningRate = Number(values["learning-rate"]);
 const seed = Number(values.seed);
-const done = Number(values.done);
+const before = values.from === undefined ? null : (JSON.parse(readFileSync(join(values.from, PROGRESS), "utf8")) as Progress);
+const done = before?.step ?? 0;
 
 const CHECKPOINT_EVERY = 100;
 const REPORT_EVERY = 25;
@@ -46,7 +53,7 @@ const phases = [
 
 mkdirSync(out, { recursive: true });
 const log = join(out, "loss.csv");
-writeFileSync(log, "step,loss,learning_rate,gradient_norm,tokens_per_second\n");
+if (before === null) writeFileSync(log, "step,loss,learning_rate,gradient_norm,tokens_per_second\n");
 const model = tune(await begin(), { method: "full" });
 const started = performance.now();
 let step = done;
@@ -63,8 +70,8 @@ async function begin() {
 
 /** Each phase reads other documents: what a finished part of it has read is not read again. */
 async function runPhase(phase: (typeof phases)[number], index: number): Promise<void> {
-  const before = phases.slice(0, index).reduce((sum, { steps }) => sum + steps, 0);
-  const steps = phase.steps - Math.max(0, done - before);
+  const earlier = phases.slice(0, index).reduce((sum, { steps }) => sum + steps, 0);
+  const steps = phase.steps - Math.max(0, done - earlier);
   if (steps <= 0) return;
   const documents = Math.ceil((steps * batch * CONTEXT) / TOKENS_PER_DOCUMENT);
   const text = data.pocket.text("train", { documents, seed: 1000 * seed + step });
@@ -89,8 +96,18 @@ async function runPhase(phase: (typeof phases)[number], index: number): Promise<
         `${phase.name} ${step}: loss ${loss.toFixed(3)}, ${Math.round(tokensPerSecond)} tokens/s, ${Math.round(seconds)} s`,
       );
     }
-    if (step % CHECKPOINT_EVERY === 0) await saveModel(model, join(out, "checkpoint"));
+    if (step % CHECKPOINT_EVERY === 0) await saveCheckpoint();
   }
+}
+
+async function saveCheckpoint(): Promise<void> {
+  const folder = join(out, "checkpoint");
+  await saveModel(model, folder);
+  writeFileSync(join(folder, PROGRESS), JSON.stringify({ step, minutes: minutes() } satisfies Progress));
+}
+
+function minutes(): number {
+  return (before?.minutes ?? 0) + (performance.now() - started) / 60_000;
 }
 
 function summary() {
@@ -104,7 +121,7 @@ function summary() {
     length: CONTEXT,
     learningRate,
     tokens: step * batch * CONTEXT,
-    minutes: (performance.now() - started) / 60_000,
+    minutes: minutes(),
     processor,
     isa,
     threads,
