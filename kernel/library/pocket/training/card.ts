@@ -7,7 +7,7 @@ export interface RunSummary {
   readonly seed: number;
   readonly steps: number;
   readonly phases: readonly { readonly name: string; readonly steps: number }[];
-  readonly resumedAt: number;
+  readonly resumedAt: readonly number[];
   readonly batch: number;
   readonly length: number;
   readonly learningRate: number;
@@ -85,7 +85,9 @@ Llama architecture: ${config.layers} layers, width ${config.hiddenSize}, MLP ${c
 function training(run: RunSummary): string {
   const phases = run.phases.map(({ name, steps }) => `${steps} ${name}`).join(", ");
   const resumed =
-    run.resumedAt === 0 ? "" : ` Resumed once, at step ${run.resumedAt}: the optimizer's moments began anew there.`;
+    run.resumedAt.length === 0
+      ? ""
+      : ` Continued from a checkpoint at step ${run.resumedAt.join(" and ")}: the optimizer's moments began anew there.`;
   return `## Training
 
 | | |

@@ -20,6 +20,8 @@ const PROGRESS = "progress.json";
 interface Progress {
   readonly step: number;
   readonly minutes: number;
+  /** Steps at which a run went on from a checkpoint. */
+  readonly resumedAt: readonly number[];
 }
 
 const { values } = parseArgs({
@@ -40,6 +42,7 @@ const learningRate = Number(values["learning-rate"]);
 const seed = Number(values.seed);
 const before = values.from === undefined ? null : (JSON.parse(readFileSync(join(values.from, PROGRESS), "utf8")) as Progress);
 const done = before?.step ?? 0;
+const resumedAt = before === null ? [] : [...before.resumedAt, before.step];
 
 const CHECKPOINT_EVERY = 100;
 const REPORT_EVERY = 25;
@@ -103,7 +106,7 @@ async function runPhase(phase: (typeof phases)[number], index: number): Promise<
 async function saveCheckpoint(): Promise<void> {
   const folder = join(out, "checkpoint");
   await saveModel(model, folder);
-  writeFileSync(join(folder, PROGRESS), JSON.stringify({ step, minutes: minutes() } satisfies Progress));
+  writeFileSync(join(folder, PROGRESS), JSON.stringify({ step, minutes: minutes(), resumedAt } satisfies Progress));
 }
 
 function minutes(): number {
@@ -116,7 +119,7 @@ function summary() {
     seed,
     steps: step,
     phases: phases.map(({ name, steps }) => ({ name, steps })),
-    resumedAt: done,
+    resumedAt,
     batch,
     length: CONTEXT,
     learningRate,
