@@ -4,16 +4,18 @@ import { mkdtempSync, readFileSync, existsSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root, script } from "./run.mjs";
-import { setUp } from "./setup.mjs";
+import { python, setUp } from "./setup.mjs";
 
 /** Runs with output shown and kept; resolves whatever the exit code. */
 function runShown(command, args) {
-  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
-  child.stdout.on("data", (chunk) => {
-    output += chunk;
-    process.stdout.write(chunk);
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on("data", (chunk) => {
+      output += chunk;
+      process.stdout.write(chunk);
+    });
+  }
   return new Promise((done) => child.on("close", (code) => done({ code, output })));
 }
 
@@ -55,10 +57,20 @@ async function typescriptTests(filters) {
   return { passed, failed: code !== 0 && numFailedTests === 0 ? 1 : numFailedTests, skipped };
 }
 
+/** Jupyter's own suite for kernels. */
+async function conformanceTests() {
+  const suite = ["-m", "unittest", "discover", "-v", "test/kernel/jupyter-kernel-test"];
+  const { code, output } = await runShown(python, suite);
+  const count = (pattern) => Number(pattern.exec(output)?.[1] ?? 0);
+  const skipped = count(/skipped=(\d+)/);
+  const failed = count(/failures=(\d+)/) + count(/errors=(\d+)/) || (code === 0 ? 0 : 1);
+  return { passed: Math.max(0, count(/Ran (\d+) tests?/) - failed - skipped), failed, skipped };
+}
+
 await script(async (filters) => {
   await setUp({ forTests: true });
   const parts = [await typescriptTests(filters)];
-  if (filters.length === 0) parts.unshift(await engineTests());
+  if (filters.length === 0) parts.push(await conformanceTests(), await engineTests());
   const total = (key) => parts.reduce((sum, part) => sum + part[key], 0);
   const skipped = total("skipped") > 0 ? `, ${total("skipped")} skipped` : "";
   console.log(`\n${total("passed")} passed, ${total("failed")} failed${skipped}`);

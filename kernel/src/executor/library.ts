@@ -1,15 +1,13 @@
 import { TrainingDisplay, type Screen } from "../bridges/training-display.js";
 import type { Content } from "../jupyter/protocol.js";
 import type { FromMain } from "./messages.js";
-import { progressBundle } from "./progress.js";
+import { ProgressBars } from "./progress.js";
 
 type Post = (message: FromMain, buffers?: readonly Uint8Array[]) => void;
-const PROGRESS_PERIOD_MS = 100;
 
 /** Listens to the library once a cell has imported it: displays in the cell, news for the panels. */
 export class LibraryWatch {
   private listening: Promise<void> | null = null;
-  private readonly bars = new Map<string, number>();
 
   /** Where displays go; set before the first cell runs. */
   screen: Screen | null = null;
@@ -36,13 +34,7 @@ export class LibraryWatch {
       const bytes = new Uint8Array(coordinates.buffer, coordinates.byteOffset, coordinates.byteLength).slice();
       this.post({ kind: "event", name: "pca.comparison", data: comparison as unknown as Content }, [bytes]);
     });
-    events.on("progress", (state) => {
-      const shownAt = this.bars.get(state.id);
-      const isLast = state.total > 0 && state.done >= state.total;
-      if (!isLast && shownAt !== undefined && Date.now() - shownAt < PROGRESS_PERIOD_MS) return;
-      screen.show(progressBundle(state), `progress-${state.id}`, shownAt !== undefined);
-      if (isLast) this.bars.delete(state.id);
-      else this.bars.set(state.id, Date.now());
-    });
+    const bars = new ProgressBars(screen);
+    events.on("progress", (state) => bars.event(state));
   }
 }

@@ -1,5 +1,7 @@
-import type { Bundle } from "../jupyter/protocol.js";
 import { escapeHtml } from "nibble-lab/display";
+import type { LibraryEvents } from "nibble-lab/events";
+import type { Screen } from "../bridges/training-display.js";
+import type { Bundle } from "../jupyter/protocol.js";
 
 export interface ProgressState {
   readonly label: string;
@@ -25,4 +27,28 @@ export function progressBundle({ label, done, total, unit }: ProgressState): Bun
       `<span style="display:block;height:100%;width:${(100 * share).toFixed(1)}%;background:var(--jp-brand-color1,#2196f3);border-radius:2px"></span></span> ` +
       `${escapeHtml(count)}</div>`,
   };
+}
+
+const PATIENCE_MS = 400;
+const PERIOD_MS = 100;
+
+/** Bars of the library's jobs: one for each that takes longer than a moment, drawn at most ten times a second. */
+export class ProgressBars {
+  private readonly jobs = new Map<string, { readonly since: number; shownAt: number }>();
+
+  constructor(private readonly screen: Screen) {}
+
+  event(state: LibraryEvents["progress"]): void {
+    const now = Date.now();
+    const job = this.jobs.get(state.id) ?? { since: now, shownAt: 0 };
+    const isLast = state.total > 0 && state.done >= state.total;
+    const isDue = now - job.since >= PATIENCE_MS && now - job.shownAt >= PERIOD_MS;
+    const isShown = job.shownAt > 0;
+    if (isLast ? isShown : isDue) {
+      this.screen.show(progressBundle(state), `progress-${state.id}`, isShown);
+      job.shownAt = now;
+    }
+    if (isLast) this.jobs.delete(state.id);
+    else this.jobs.set(state.id, job);
+  }
 }

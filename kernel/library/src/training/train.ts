@@ -127,15 +127,17 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   private async read(): Promise<Rows> {
     const { data, length, seed, steps, signal } = this.options;
     const enough = steps * this.tokensPerStep + 1;
-    const progress = (tokens: number) =>
+    const report = (done: number, total: number) =>
       events.emit("progress", {
         id: `${this.id} data`,
         label: "reading the training data",
-        done: Math.min(tokens, enough),
-        total: enough,
+        done,
+        total,
         unit: "tokens",
       });
+    const progress = (tokens: number) => report(Math.min(tokens, enough - 1), enough);
     const tokens = await readPolitely(data, encoderOf(this.model), enough, { signal, progress });
+    report(tokens.length, tokens.length);
     return new Rows(tokens, { length, seed });
   }
 
