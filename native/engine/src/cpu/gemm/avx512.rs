@@ -4,8 +4,7 @@
 #![expect(unsafe_code, reason = "vector loads and stores, and a call that needs AVX-512 F")]
 
 use std::arch::x86_64::{
-    __m512, _MM_HINT_T0, _mm_prefetch, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_storeu_ps,
+    __m512, _mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_storeu_ps,
 };
 
 /// Proof that the processor has AVX-512 F.
@@ -33,7 +32,6 @@ impl Avx512 {
 fn tile(a: &[[f32; Avx512::ROWS]], b: &[[f32; Avx512::COLUMNS]], out: &mut [[f32; Avx512::COLUMNS]]) {
     let mut sums = [[_mm512_setzero_ps(); 2]; Avx512::ROWS];
     for (a, b) in a.iter().zip(b) {
-        prefetch(b);
         let [low, high] = load(b);
         for row in 0..Avx512::ROWS {
             let a = _mm512_set1_ps(a[row]);
@@ -44,19 +42,6 @@ fn tile(a: &[[f32; Avx512::ROWS]], b: &[[f32; Avx512::COLUMNS]], out: &mut [[f32
     for (sums, out) in sums.into_iter().zip(out) {
         store(sums, out);
     }
-}
-
-/// Rows of B that are asked for ahead of their use: the panel is larger than the first-level cache.
-const AHEAD: usize = 8 * Avx512::COLUMNS;
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn prefetch(b: &[f32; Avx512::COLUMNS]) {
-    let next = b.as_ptr().wrapping_add(AHEAD);
-    // SAFETY: a hint; an address past the panel does no harm.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(next.cast()) };
-    // SAFETY: as above.
-    unsafe { _mm_prefetch::<_MM_HINT_T0>(next.wrapping_add(16).cast()) };
 }
 
 #[inline]

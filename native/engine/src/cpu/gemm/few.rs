@@ -89,18 +89,15 @@ pub(super) fn dots<B: Rows>(
 ) -> Result<()> {
     let c = Shared::new(c, a.rows, n);
     let tasks: Vec<_> = spans(n, ROWS_PER_TASK).collect();
-    let task = |task: &Span| {
+    let task = |rows: &Span| {
         cancel.check()?;
-        for four in spans(task.length, TOGETHER) {
-            let four = Span { start: task.start + four.start, ..four };
-            let mut sums = [[0.0; TOGETHER]; MOST_ROWS];
-            dispatch!(isa.level(), simd => four_rows(simd, a, b, four, &mut sums));
-            for (row, sums) in sums.iter().enumerate().take(a.rows) {
-                // SAFETY: tasks have distinct columns, and the segment is dropped at once.
-                let out = unsafe { c.segment(row, four.start, four.length) };
-                for (out, sum) in out.iter_mut().zip(sums) {
-                    *out = if accumulate { *out + alpha * sum } else { alpha * sum };
-                }
+        let mut sums = [[0.0; ROWS_PER_TASK]; MOST_ROWS];
+        dispatch!(isa.level(), simd => dots_of_rows(simd, a, b, *rows, &mut sums));
+        for (row, sums) in sums.iter().enumerate().take(a.rows) {
+            // SAFETY: tasks have distinct columns, and the segment is dropped at once.
+            let out = unsafe { c.segment(row, rows.start, rows.length) };
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = if accumulate { *out + alpha * sum } else { alpha * sum };
             }
         }
         Ok(())
@@ -109,32 +106,47 @@ pub(super) fn dots<B: Rows>(
 }
 
 #[inline(always)]
-fn four_rows<S: Simd, B: Rows>(simd: S, a: &Left<'_>, b: &B, four: Span, sums: &mut [[f32; TOGETHER]; MOST_ROWS]) {
+fn dots_of_rows<S: Simd, B: Rows>(
+    simd: S,
+    a: &Left<'_>,
+    b: &B,
+    rows: Span,
+    sums: &mut [[f32; ROWS_PER_TASK]; MOST_ROWS],
+) {
     let mut space = [[0.0; RUN]; TOGETHER];
-    for span in spans(a.columns, RUN) {
-        let [s0, s1, s2, s3] = &mut space;
+    for first in (0..rows.length).step_by(TOGETHER) {
         // Where fewer than four are left, the last is read again and its sums are not used.
-        let at = |i: usize| four.start + i.min(four.length - 1);
-        let rows = [
-            b.stretch(simd, at(0), span, s0),
-            b.stretch(simd, at(1), span, s1),
-            b.stretch(simd, at(2), span, s2),
-            b.stretch(simd, at(3), span, s3),
-        ];
-        let mut row = 0;
-        while row + 2 <= a.rows {
-            add_dots(simd, [a.stretch(row, span), a.stretch(row + 1, span)], rows, &mut sums[row..row + 2]);
-            row += 2;
-        }
-        if row < a.rows {
-            add_dots(simd, [a.stretch(row, span)], rows, &mut sums[row..=row]);
+        let at = |i: usize| rows.start + (first + i).min(rows.length - 1);
+        for span in spans(a.columns, RUN) {
+            let [s0, s1, s2, s3] = &mut space;
+            let four = [
+                b.stretch(simd, at(0), span, s0),
+                b.stretch(simd, at(1), span, s1),
+                b.stretch(simd, at(2), span, s2),
+                b.stretch(simd, at(3), span, s3),
+            ];
+            let mut row = 0;
+            while row + 2 <= a.rows {
+                let two = [a.stretch(row, span), a.stretch(row + 1, span)];
+                add_dots(simd, two, four, first, &mut sums[row..row + 2]);
+                row += 2;
+            }
+            if row < a.rows {
+                add_dots(simd, [a.stretch(row, span)], four, first, &mut sums[row..=row]);
+            }
         }
     }
 }
 
-/// `sums[i][j] += Σ_k a[i][k]·b[j][k]`
+/// `sums[i][first + j] += Σ_k a[i][k]·b[j][k]`
 #[inline(always)]
-fn add_dots<S: Simd, const N: usize>(simd: S, a: [&[f32]; N], b: [&[f32]; TOGETHER], sums: &mut [[f32; TOGETHER]]) {
+fn add_dots<S: Simd, const N: usize>(
+    simd: S,
+    a: [&[f32]; N],
+    b: [&[f32]; TOGETHER],
+    first: usize,
+    sums: &mut [[f32; ROWS_PER_TASK]],
+) {
     let lanes = S::f32s::LEN;
     let length = b[0].len();
     let whole = length / lanes * lanes;
@@ -153,7 +165,7 @@ fn add_dots<S: Simd, const N: usize>(simd: S, a: [&[f32]; N], b: [&[f32]; TOGETH
         }
     }
     for ((a, vectors), sums) in a.iter().zip(&vectors).zip(sums) {
-        for ((vector, b), sum) in vectors.iter().zip(b).zip(sums) {
+        for ((vector, b), sum) in vectors.iter().zip(b).zip(&mut sums[first..]) {
             let mut numbers = [0.0; 16];
             vector.store_slice(&mut numbers[..lanes]);
             let rest: f32 = a[whole..length].iter().zip(&b[whole..]).map(|(a, b)| a * b).sum();
