@@ -3,7 +3,7 @@
  * the kernelspec. A step whose inputs are unchanged since it last succeeded is skipped; independent steps run side by side.
  */
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { root, run } from "./run.mjs";
 import { prepareSystem } from "./system.mjs";
@@ -40,7 +40,7 @@ const steps = {
   python: {
     says: "a Python environment with JupyterLab in .venv",
     after: [],
-    inputs: ["kernel/setup/requirements.txt"],
+    inputs: ["kernel/setup/requirements.txt", "kernel/setup/lab-settings.json"],
     product: () => existsSync(python),
     run: async () => {
       await run("python3", ["-m", "venv", ".venv"], { quiet: true });
