@@ -85,11 +85,8 @@ pub fn linear_cross_entropy(
         dweight.f32().fill(0.0);
     }
     let mut logits = e.workspace(OP, rows * vocabulary)?;
-    let products = [
-        (true, rows, width),
-        (options.want_input, rows, vocabulary),
-        (options.want_weight, vocabulary, rows),
-    ];
+    let products =
+        [(true, rows, width), (options.want_input, rows, vocabulary), (options.want_weight, vocabulary, rows)];
     let panels = products.into_iter().filter(|product| product.0).map(|(_, m, k)| gemm::workspace_bytes(m, k));
     let panels = panels.max().unwrap_or(0);
     let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, panels)?;
