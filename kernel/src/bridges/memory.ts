@@ -1,6 +1,6 @@
 import { CATEGORIES, type DeviceMemory, type MemorySample } from "@nibble-lab/messages";
 import { loadEngine, type Engine } from "../executor/supervisor-engine.js";
-import type { Bridge, Push } from "./panels.js";
+import type { Bridge, Push } from "./bridge.js";
 
 const PERIOD_MS = 250;
 const OWNERS = 20;

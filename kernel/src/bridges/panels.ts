@@ -3,21 +3,12 @@ import { createRequire } from "node:module";
 import { COMM_TARGET, SCHEMA, TOPICS, type Message, type Open, type Topic } from "@nibble-lab/messages";
 import type { FromExecutor } from "../executor/messages.js";
 import type { Content } from "../jupyter/protocol.js";
+import type { Bridge, Push } from "./bridge.js";
 import { MemoryBridge } from "./memory.js";
 import { PcaBridge } from "./pca.js";
 import { TrainingBridge } from "./training.js";
 
-export type Push = (message: Message, buffers?: readonly Uint8Array[]) => void;
 type Send = (message: FromExecutor, buffers?: readonly Uint8Array[]) => void;
-
-/** What feeds one topic: it pushes to everybody who listens, and tells a newcomer the latest state. */
-export interface Bridge {
-  /** Called when the number of listeners changes. */
-  listeners(count: number): void;
-  welcome(push: Push): void;
-  event?(name: string, data: Content, buffers: readonly Uint8Array[]): void;
-  dispose(): void;
-}
 
 const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
 

@@ -1,6 +1,6 @@
 import type { PcaComparison } from "@nibble-lab/messages";
 import type { Content } from "../jupyter/protocol.js";
-import type { Bridge, Push } from "./panels.js";
+import type { Bridge, Push } from "./bridge.js";
 
 /** Hands comparisons on, and keeps the latest for a panel that opens after it was made. */
 export class PcaBridge implements Bridge {

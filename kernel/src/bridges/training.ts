@@ -1,7 +1,7 @@
 import type { TrainingUpdate } from "@nibble-lab/messages";
 import type { LibraryEvents } from "nibble-lab/events";
 import type { Content } from "../jupyter/protocol.js";
-import type { Bridge, Push } from "./panels.js";
+import type { Bridge, Push } from "./bridge.js";
 
 const PERIOD_MS = 250;
 /** A newcomer gets at most this many points of the run so far. */

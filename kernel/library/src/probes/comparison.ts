@@ -4,9 +4,6 @@ import { comparisonFigure, comparisonSvg } from "./figure.js";
 
 /** Activations of two models in one basis per layer; shows both, side by side, with a slider over the layers. */
 export class PcaComparison implements Displayable {
-  /** Both models are projected on the components that were fitted on the first. */
-  readonly sharesBasis = true;
-
   constructor(
     readonly meta: PcaComparisonMeta,
     /** [layers, 2, points, components], row-major */
