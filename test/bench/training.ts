@@ -22,7 +22,7 @@ interface Measurement {
 }
 
 const SHAPES: readonly Shape[] = [
-  { name: "pocket", hidden: 192, layers: 5, inner: 512, vocabulary: 2048, batch: 8, length: 128 },
+  { name: "pocket", hidden: 128, layers: 5, inner: 384, vocabulary: 2048, batch: 8, length: 128 },
   { name: "97.5M Llama", hidden: 768, layers: 12, inner: 2048, vocabulary: 8192, batch: 4, length: 128 },
 ];
 const OURS = ["qlora", "peqa"] as const;
