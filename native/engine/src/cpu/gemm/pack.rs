@@ -118,14 +118,25 @@ fn panels(depth: Span, columns: Span, width: usize, out: &mut [f32]) -> impl Ite
 fn spread(row: &[f32], width: usize, panel: usize, at: usize, out: &mut [f32]) {
     for (row, out) in row.chunks(width).zip(out.chunks_exact_mut(panel)) {
         let (there, missing) = out[at..at + width].split_at_mut(row.len());
-        // Vectors, where the call of a copy would cost more than the copy.
-        let (wholes, rest) = row.as_chunks::<8>();
-        let (outs, out_rest) = there.as_chunks_mut::<8>();
-        for (out, whole) in outs.iter_mut().zip(wholes) {
-            *out = *whole;
+        if width.is_multiple_of(8) {
+            copy::<8>(row, there)
+        } else {
+            copy::<4>(row, there)
         }
-        out_rest.copy_from_slice(rest);
         missing.fill(0.0);
+    }
+}
+
+/// A copy by vectors of `N`: calling the system's would cost more than the copy.
+#[inline(always)]
+fn copy<const N: usize>(row: &[f32], out: &mut [f32]) {
+    let (wholes, rest) = row.as_chunks::<N>();
+    let (outs, out_rest) = out.as_chunks_mut::<N>();
+    for (out, whole) in outs.iter_mut().zip(wholes) {
+        *out = *whole;
+    }
+    for (out, number) in out_rest.iter_mut().zip(rest) {
+        *out = *number;
     }
 }
 
