@@ -47,12 +47,14 @@ pub struct DeviceDescription {
     pub memory_bytes: u64,
 }
 
-/// The devices of this machine: the processor first.
+/// The devices of this machine: the processor first, then real GPUs, then emulated ones. Asking wakes the GPU drivers.
 pub fn devices() -> Vec<DeviceDescription> {
-    vec![DeviceDescription {
+    let mut devices = vec![DeviceDescription {
         device: Device::Cpu,
         description: crate::cpu::processor_name().to_owned(),
         software: false,
         memory_bytes: crate::cpu::memory_bytes(),
-    }]
+    }];
+    devices.extend(crate::gpu::devices());
+    devices
 }

@@ -212,7 +212,8 @@ impl Engine {
         Ok(fresh)
     }
 
-    fn refused(&self, op: &'static str, bytes: usize, category: Category) -> Error {
+    /// The error of an allocation that the system or a GPU refused.
+    pub(crate) fn refused(&self, op: &'static str, bytes: usize, category: Category) -> Error {
         let owners: Vec<_> =
             self.ledger.owners(5).iter().map(|held| format!("{} ({} bytes)", held.owner, held.bytes)).collect();
         Error::OutOfMemory {

@@ -10,6 +10,7 @@ pub mod dtype;
 pub mod engine;
 pub mod error;
 pub mod format;
+pub mod gpu;
 pub mod memory;
 pub mod ops;
 pub mod random;

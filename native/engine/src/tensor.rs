@@ -9,6 +9,7 @@ use crate::cpu::buffer::Buffer;
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::error::{Error, Result};
+use crate::gpu;
 use crate::memory::Charge;
 use crate::shape;
 
@@ -21,6 +22,7 @@ pub struct Storage {
 /// Where the bytes are.
 enum Data {
     Cpu(RwLock<Buffer>),
+    Gpu(gpu::Memory),
 }
 
 impl Storage {
@@ -29,10 +31,24 @@ impl Storage {
         Storage { data: Data::Cpu(RwLock::new(buffer)), charge: Mutex::new(charge) }
     }
 
+    /// Bytes on a GPU.
+    pub fn on_gpu(memory: gpu::Memory, charge: Charge) -> Self {
+        Storage { data: Data::Gpu(memory), charge: Mutex::new(charge) }
+    }
+
     /// The device.
     pub fn device(&self) -> Device {
         match &self.data {
             Data::Cpu(_) => Device::Cpu,
+            Data::Gpu(memory) => memory.device(),
+        }
+    }
+
+    /// The bytes on a GPU, where they are on one.
+    pub fn gpu(&self) -> Option<&gpu::Memory> {
+        match &self.data {
+            Data::Cpu(_) => None,
+            Data::Gpu(memory) => Some(memory),
         }
     }
 
@@ -75,9 +91,13 @@ impl Tensor {
     }
 
     fn buffer(&self, op: &'static str, name: &'static str) -> Result<&RwLock<Buffer>> {
-        let _ = (op, name);
         match &self.storage.data {
             Data::Cpu(buffer) => Ok(buffer),
+            Data::Gpu(memory) => Err(Error::Unsupported {
+                op,
+                what: format!("{name} is on \"{}\", where this operation does not run yet", memory.device().name()),
+                advice: "Move it first: toDevice(tensor, \"cpu\")".into(),
+            }),
         }
     }
 

@@ -8,6 +8,7 @@ mod doors;
 mod elementwise;
 mod format;
 mod gemm;
+mod gpu;
 mod handles;
 mod helpers;
 mod interrupt;

@@ -1,5 +1,7 @@
 //! Tensors from bytes and to bytes, copies, casts, rows.
 
+use std::sync::Arc;
+
 use half::{bf16, f16};
 
 use crate::cpu::buffer::Fill;
@@ -8,10 +10,11 @@ use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
+use crate::gpu;
 use crate::memory::Category;
 use crate::random;
 use crate::shape;
-use crate::tensor::{Element, Tensor};
+use crate::tensor::{Element, Storage, Tensor};
 
 /// A category and an owner: what a tensor's bytes are charged to.
 pub type Label<'a> = (Category, &'a str);
@@ -88,8 +91,16 @@ pub fn tensor_info(e: &Engine, h: Handle) -> Result<TensorInfo> {
 /// Its bytes, little-endian.
 pub fn tensor_read(e: &Engine, h: Handle) -> Result<Vec<u8>> {
     const OP: &str = "tensorRead";
-    let t = e.tensor(OP, "tensor", h)?;
-    Ok(t.read_bytes(OP, "tensor")?.to_vec())
+    read(e, OP, &e.tensor(OP, "tensor", h)?)
+}
+
+fn read(e: &Engine, op: &'static str, t: &Tensor) -> Result<Vec<u8>> {
+    match t.storage.gpu() {
+        Some(memory) => memory.download(t.bytes()).map_err(|failure| {
+            failure.into_error(op, memory.device(), || e.refused(op, t.bytes(), Category::Workspace))
+        }),
+        None => Ok(t.read_bytes(op, "tensor")?.to_vec()),
+    }
 }
 
 /// What waits for its bytes. On the processor they are copied at once, so that later changes do not show.
@@ -193,17 +204,21 @@ fn copy(e: &Engine, op: &'static str, t: &Tensor, label: Label) -> Result<Handle
 pub fn tensor_to_device(e: &Engine, h: Handle, device: Device) -> Result<Handle> {
     const OP: &str = "tensorToDevice";
     let t = e.tensor(OP, "tensor", h)?;
-    match device {
-        Device::Cpu => {
-            let (category, owner) = t.storage.with_charge(|charge| (charge.category(), charge.owner().to_owned()));
-            copy(e, OP, &t, (category, &owner))
-        }
-        Device::Gpu(_) => Err(Error::Unsupported {
-            op: OP,
-            what: format!("this build has no device \"{}\"", device.name()),
-            advice: "Take one that devices() lists".into(),
-        }),
-    }
+    let (category, owner) = t.storage.with_charge(|charge| (charge.category(), charge.owner().to_owned()));
+    let Device::Gpu(number) = device else {
+        let mut out = e.allocate(OP, &t.shape, t.dtype, (category, &owner), Fill::Any)?;
+        out.bytes().copy_from_slice(&read(e, OP, &t)?);
+        return out.keep(e);
+    };
+    let failed = |failure: gpu::Failure| failure.into_error(OP, device, || e.refused(OP, t.bytes(), category));
+    gpu::find(number).map_err(failed)?;
+    let charge = e.charge(OP, device, category, &owner, t.bytes())?;
+    let memory = match t.storage.gpu() {
+        None => gpu::Memory::upload(number, &t.read_bytes(OP, "tensor")?),
+        Some(_) => gpu::Memory::upload(number, &read(e, OP, &t)?),
+    };
+    let memory = memory.map_err(failed)?;
+    e.keep(Tensor { storage: Arc::new(Storage::on_gpu(memory, charge)), shape: t.shape.clone(), dtype: t.dtype })
 }
 
 /// Charges its bytes (and those of its views) to another category and owner.

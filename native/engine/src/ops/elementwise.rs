@@ -1,13 +1,39 @@
 //! Element by element, row by row.
 
+use std::sync::Arc;
+
 use crate::cpu::elementwise as cpu;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
-use crate::tensor::Tensor;
+use crate::gpu;
+use crate::memory::Category;
+use crate::tensor::{Storage, Tensor};
 
 /// `a + b`, of one shape.
 pub fn add(e: &Engine, a: Handle, b: Handle) -> Result<Handle> {
-    binary(e, "add", (a, b), |a, b| a + b)
+    const OP: &str = "add";
+    let (a, b) = pair(e, OP, ("a", a), ("b", b))?;
+    match (a.storage.gpu(), b.storage.gpu()) {
+        (None, None) => on_cpu(e, OP, &a, &b, |a, b| a + b),
+        (Some(x), Some(y)) if x.device() == y.device() => {
+            e.cancel(OP).check()?;
+            let charge = e.charge(OP, x.device(), Category::Activations, OP, a.bytes())?;
+            let sum = gpu::elementwise::add(x, y, a.elements()).map_err(|failure| {
+                failure.into_error(OP, x.device(), || e.refused(OP, a.bytes(), Category::Activations))
+            })?;
+            let storage = Arc::new(Storage::on_gpu(sum, charge));
+            e.keep(Tensor { storage, shape: a.shape.clone(), dtype: a.dtype })
+        }
+        _ => {
+            let name = a.storage.device().name();
+            let what = format!("a is on \"{name}\" and b on \"{}\"", b.storage.device().name());
+            Err(Error::Unsupported {
+                op: OP,
+                what,
+                advice: format!("Move both to one device: toDevice(b, \"{name}\")"),
+            })
+        }
+    }
 }
 
 /// `a · b` element by element, of one shape.
@@ -22,6 +48,10 @@ fn binary(
     f: impl Fn(f32, f32) -> f32 + Sync,
 ) -> Result<Handle> {
     let (a, b) = pair(e, op, ("a", a), ("b", b))?;
+    on_cpu(e, op, &a, &b, f)
+}
+
+fn on_cpu(e: &Engine, op: &'static str, a: &Tensor, b: &Tensor, f: impl Fn(f32, f32) -> f32 + Sync) -> Result<Handle> {
     let mut y = e.output(op, &a.shape)?;
     cpu::zip(&e.cancel(op), &a.read(op, "a")?, &b.read(op, "b")?, y.f32(), f)?;
     y.keep(e)

@@ -1,0 +1,122 @@
+//! The GPU seam: tensors go there and come back, `add` runs there, everything else says that it does not. Runs on any
+//! Vulkan, Metal or Direct3D device, software ones too; without one it says so.
+
+use nibble_engine::device::{self, Device};
+use nibble_engine::ops::{data, elementwise};
+use nibble_engine::{Category, DType, Engine, Handle};
+
+use crate::helpers::{LABEL, read, tensor};
+use crate::random::Random;
+
+/// All GPUs, or a line that says that there are none.
+fn gpus() -> Vec<Device> {
+    let found: Vec<_> = device::devices().into_iter().skip(1).collect();
+    if found.is_empty() {
+        println!(
+            "skipped: no Vulkan, Metal or Direct3D device (Debian: apt-get install mesa-vulkan-drivers libvulkan1)"
+        );
+    }
+    found.into_iter().map(|gpu| gpu.device).collect()
+}
+
+fn move_to(e: &Engine, h: Handle, device: Device) -> Handle {
+    data::tensor_to_device(e, h, device).unwrap()
+}
+
+#[test]
+fn devices_are_numbered_and_software_ones_come_last() {
+    let devices = device::devices();
+    assert_eq!(devices[0].device, Device::Cpu);
+    for (number, gpu) in (0..).zip(&devices[1..]) {
+        println!("{}: {}{}", gpu.device.name(), gpu.description, if gpu.software { ", software" } else { "" });
+        assert_eq!(gpu.device, Device::Gpu(number));
+    }
+    assert!(devices[1..].is_sorted_by_key(|gpu| gpu.software));
+}
+
+#[test]
+fn bytes_survive_the_way_to_a_gpu_and_back() {
+    for gpu in gpus() {
+        let e = Engine::default();
+        for count in [0usize, 1, 2, 3, 5, 64, 1021] {
+            let bytes: Vec<u8> = (0..count).map(|i| (i * 37) as u8).collect();
+            let near = data::tensor_from_bytes(&e, &bytes, DType::U8, &[count], LABEL).unwrap();
+            let far = move_to(&e, near, gpu);
+            let info = data::tensor_info(&e, far).unwrap();
+            assert_eq!((info.device, info.bytes, info.dtype), (gpu, count, DType::U8));
+            assert_eq!(data::tensor_read(&e, far).unwrap(), bytes);
+            let back = move_to(&e, far, Device::Cpu);
+            assert_eq!(data::tensor_info(&e, back).unwrap().device, Device::Cpu);
+            assert_eq!(data::tensor_read(&e, back).unwrap(), bytes);
+        }
+    }
+}
+
+#[test]
+fn add_on_a_gpu_equals_add_on_the_processor() {
+    for gpu in gpus() {
+        let (e, mut random) = (Engine::default(), Random::new(90));
+        for shape in [vec![1], vec![255], vec![256], vec![257], vec![33, 65], vec![0, 4]] {
+            let count = shape.iter().product();
+            let (a, b) = (tensor(&e, &shape, &random.normals(count)), tensor(&e, &shape, &random.normals(count)));
+            let far = elementwise::add(&e, move_to(&e, a, gpu), move_to(&e, b, gpu)).unwrap();
+            let info = data::tensor_info(&e, far).unwrap();
+            assert_eq!((info.device, &info.shape, info.category), (gpu, &shape, Category::Activations));
+            assert_eq!(read(&e, far), read(&e, elementwise::add(&e, a, b).unwrap()));
+        }
+    }
+}
+
+#[test]
+fn other_operations_say_that_they_do_not_run_there() {
+    for gpu in gpus() {
+        let e = Engine::default();
+        let a = tensor(&e, &[2], &[1.0, 2.0]);
+        let far = move_to(&e, a, gpu);
+        for error in [
+            elementwise::multiply(&e, far, far).unwrap_err(),
+            elementwise::scale(&e, far, 2.0).unwrap_err(),
+            elementwise::add(&e, a, far).unwrap_err(),
+            data::tensor_write(&e, far, &[0; 8]).unwrap_err(),
+        ] {
+            let message = error.to_string();
+            assert_eq!(error.code(), "UnsupportedError", "{message}");
+            assert!(
+                message.contains(&gpu.name()) && message.contains("toDevice(") && message.contains("\"cpu\""),
+                "{message}"
+            );
+        }
+        assert!(elementwise::multiply(&e, far, far).unwrap_err().to_string().starts_with("[multiply] a is on \"gpu"));
+    }
+}
+
+#[test]
+fn an_absent_gpu_is_an_error_that_lists_those_there_are() {
+    let e = Engine::default();
+    let a = tensor(&e, &[1], &[1.0]);
+    let error = data::tensor_to_device(&e, a, Device::Gpu(99)).unwrap_err();
+    assert_eq!(error.code(), "UnsupportedError");
+    assert!(error.to_string().contains("\"gpu:99\"") && error.to_string().contains("\"cpu\""), "{error}");
+    assert_eq!(e.ledger().stats().len(), 1, "no account for a device that is not there");
+}
+
+#[test]
+fn bytes_on_a_gpu_are_charged_to_it() {
+    for gpu in gpus() {
+        let e = Engine::default();
+        let live =
+            || e.ledger().stats().into_iter().find(|(device, _)| *device == gpu).map_or(0, |(_, stats)| stats.live);
+        let a = tensor(&e, &[1000], &[0.5; 1000]);
+        let far = move_to(&e, a, gpu);
+        assert_eq!(live(), 4000);
+        let sum = elementwise::add(&e, far, far).unwrap();
+        assert_eq!(live(), 8000);
+        data::tensor_reshape(&e, far, &[10, 100]).unwrap();
+        assert_eq!(live(), 8000);
+        e.dispose(sum).unwrap();
+        assert_eq!(live(), 4000);
+        e.ledger().set_limit(5000);
+        assert_eq!(elementwise::add(&e, far, far).unwrap_err().code(), "OutOfMemoryError");
+        assert_eq!(live(), 4000);
+    }
+}
