@@ -246,10 +246,10 @@ fn scale_gradients_equal_the_reduced_weight_gradient() {
         for tokens in TOKENS {
             let (dy, x) = (random.normals(tokens * n), random.normals(tokens * k));
             let mut expected = vec![[0.0f64; 2]; n * groups];
-            for i in 0..n * k {
+            for (i, &q) in q.iter().enumerate() {
                 let (row, column) = (i / k, i % k);
                 let slot = row * groups + column / size;
-                let level = f64::from(q[i]) - f64::from(packed.zero_points[slot]);
+                let level = f64::from(q) - f64::from(packed.zero_points[slot]);
                 for t in 0..tokens {
                     let term = f64::from(dy[t * n + row]) * f64::from(x[t * k + column]) * level;
                     expected[slot][0] += term;
