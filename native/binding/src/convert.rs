@@ -7,7 +7,7 @@ const MOST: f64 = 9_007_199_254_740_991.0;
 
 /// A number that counts something.
 pub(crate) fn count(op: &'static str, name: &'static str, value: f64) -> Result<usize> {
-    if value >= 0.0 && value <= MOST && value.fract() == 0.0 {
+    if (0.0..=MOST).contains(&value) && value.fract() == 0.0 {
         Ok(value as usize)
     } else {
         Err(Error::option(op, name, value, "a whole number that is not negative"))

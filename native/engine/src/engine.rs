@@ -40,7 +40,7 @@ enum Lookup<'a> {
 
 impl Table {
     fn look_up(&mut self, handle: Handle) -> Lookup<'_> {
-        if !(handle >= 0.0 && handle < 9_007_199_254_740_992.0 && handle.fract() == 0.0) {
+        if !((0.0..9_007_199_254_740_992.0).contains(&handle) && handle.fract() == 0.0) {
             return Lookup::Unknown;
         }
         let bits = handle as u64;
@@ -208,7 +208,7 @@ impl Engine {
         elements: &[T],
     ) -> Result<Fresh> {
         let mut fresh = self.allocate(op, shape, T::DTYPE, (category, op), Fill::Any)?;
-        fresh.as_mut::<T>().copy_from_slice(elements);
+        fresh.elements::<T>().copy_from_slice(elements);
         Ok(fresh)
     }
 
@@ -241,7 +241,7 @@ pub struct Fresh {
 
 impl Fresh {
     /// Its elements.
-    pub fn as_mut<T: Element>(&mut self) -> &mut [T] {
+    pub fn elements<T: Element>(&mut self) -> &mut [T] {
         debug_assert_eq!(self.dtype.size(), size_of::<T>());
         let count = self.shape.iter().product();
         self.buffer.elements_mut(count)
@@ -249,7 +249,7 @@ impl Fresh {
 
     /// Its elements as f32.
     pub fn f32(&mut self) -> &mut [f32] {
-        self.as_mut()
+        self.elements()
     }
 
     /// Its bytes.

@@ -180,7 +180,7 @@ impl Cast<'_> {
     fn with<A: Element + Sync, B: Element + Send>(&mut self, f: impl Fn(A) -> B + Sync) -> Result<()> {
         let x = self.t.read::<A>(self.cancel.op(), "tensor")?;
         let x: &[A] = &x;
-        pool::rows(self.cancel, self.out.as_mut::<B>(), 1, |first, out| {
+        pool::rows(self.cancel, self.out.elements::<B>(), 1, |first, out| {
             for (out, &x) in out.iter_mut().zip(&x[first..]) {
                 *out = f(x);
             }
