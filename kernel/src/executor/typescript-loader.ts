@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
-import ts from "typescript6";
+import ts from "#typescript";
 
 /** Loader hooks for Node: they run in Node's own loader thread, and only once a cell imports a TypeScript file. */
 interface Resolved {

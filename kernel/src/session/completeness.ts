@@ -1,4 +1,4 @@
-import ts from "typescript6";
+import ts from "#typescript";
 import type { Completeness } from "./compiler.js";
 
 const UNTERMINATED_TEMPLATE = 1160;

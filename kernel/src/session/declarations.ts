@@ -1,4 +1,4 @@
-import ts from "typescript6";
+import ts from "#typescript";
 
 /** A name that a cell defines for the cells after it. */
 export interface Declared {

@@ -1,4 +1,4 @@
-import ts from "typescript6";
+import ts from "#typescript";
 import type { CellImport } from "../executor/messages.js";
 
 type ImportLike = ts.ImportDeclaration | ts.ImportEqualsDeclaration | ts.ExportDeclaration;

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import ts from "typescript6";
+import ts from "#typescript";
 import type { Declared } from "./declarations.js";
 import { KERNEL_GLOBALS_TYPES } from "./kernel-globals.js";
 import type { Completion, Completions, Inspection } from "./language.js";

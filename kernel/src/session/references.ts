@@ -1,4 +1,4 @@
-import ts from "typescript6";
+import ts from "#typescript";
 import { isCellDeclaration, isErased } from "./declarations.js";
 import type { Edits } from "./edits.js";
 

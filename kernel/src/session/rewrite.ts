@@ -1,4 +1,4 @@
-import ts from "typescript6";
+import ts from "#typescript";
 import type { CellImport, CompiledCell } from "../executor/messages.js";
 import { applyEdits, Edits } from "./edits.js";
 import { declaredAt, isCellLevel, isErased, type Declared } from "./declarations.js";
