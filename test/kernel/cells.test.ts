@@ -291,10 +291,36 @@ describe("errors", () => {
     expect(traceback.at(-1)).toMatch(/Cell\[\d+\]\.ts:3:7$/);
   });
 
-  it("show causes, and things that are no errors", async () => {
-    expect(
-      errorOf(await client.execute("throw new Error('outer', { cause: new Error('inner') })")).traceback.at(-1),
-    ).toBe("Caused by Error: inner");
+  it("show causes with their own places", async () => {
+    const { traceback } = errorOf(
+      await client.execute("const inner = new Error('inner')\nthrow new Error('outer', { cause: inner })"),
+    );
+    expect(traceback.map((line) => line.replace(/Cell\[\d+\]/, "Cell"))).toEqual([
+      "Error: outer",
+      "  Cell.ts:2:7",
+      "  1 | const inner = new Error('inner')",
+      "> 2 | throw new Error('outer', { cause: inner })",
+      "    |       ^",
+      "    at Cell.ts:2:7",
+      "Caused by Error: inner",
+      "  Cell.ts:1:15",
+      "> 1 | const inner = new Error('inner')",
+      "    |               ^",
+      "  2 | throw new Error('outer', { cause: inner })",
+      "    at Cell.ts:1:15",
+    ]);
+  });
+
+  it("show each error of an AggregateError", async () => {
+    const { traceback } = errorOf(
+      await client.execute(
+        "await Promise.any([Promise.reject(new Error('one')), Promise.reject(new TypeError('two'))])",
+      ),
+    );
+    expect(traceback).toEqual(expect.arrayContaining(["[0] Error: one", "[1] TypeError: two"]));
+  });
+
+  it("show things that are no errors", async () => {
     expect(errorOf(await client.execute("throw 'just text'"))).toMatchObject({ ename: "Thrown", evalue: "just text" });
   });
 

@@ -83,10 +83,18 @@ export class Client {
     return client;
   }
 
-  /** A kernel that has run a cell: its compiler is loaded. */
+  /** A kernel that has run a cell: its compiler is loaded. Types are not checked, so that a test may run what they forbid. */
   static async warm(options: { cwd?: string } = {}): Promise<Client> {
     const client = await Client.start(options);
+    await client.execute("%types off");
     await client.execute("0");
+    return client;
+  }
+
+  /** A kernel that has read the types, and checks them. */
+  static async typed(options: { cwd?: string } = {}): Promise<Client> {
+    const client = await Client.start(options);
+    await client.request("shell", "inspect_request", { code: "Math", cursor_pos: 2, detail_level: 0 });
     return client;
   }
 

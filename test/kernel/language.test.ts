@@ -3,9 +3,7 @@ import { Client, errorOf, type Message } from "./client.js";
 
 let client: Client;
 beforeAll(async () => {
-  client = await Client.warm();
-  // The first question may be answered by names alone; inspection waits until types are read.
-  await client.request("shell", "inspect_request", { code: "Math", cursor_pos: 2, detail_level: 0 });
+  client = await Client.typed();
 });
 afterAll(() => client.stop());
 

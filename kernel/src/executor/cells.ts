@@ -1,9 +1,10 @@
 import { Script } from "node:vm";
 import type { Content, DisplayContent } from "../jupyter/protocol.js";
-import { bundleOf } from "./display.js";
+import { bundleOf, DisplayHandle } from "./display.js";
 import { cellFile, errorContent, InterruptedError, rememberCell, rememberWaiter } from "./errors.js";
 import type { CellRun, CompiledCell, FromMain, RunOutcome } from "./messages.js";
-import { cellMeta, cellRequire, type Modules, type Namespace } from "./modules.js";
+import { cellMeta, type Modules, type Namespace } from "./modules.js";
+import { cellRequire } from "./require.js";
 
 /** A cell that was interrupted and goes on nevertheless is left behind after this. */
 const GRACE_MS = 20;
@@ -113,7 +114,8 @@ export class Cells {
   private async evaluate(run: Run): Promise<RunOutcome> {
     const { cell } = run;
     const { value } = await this.execute(run, cell.compiled, cellFile(cell), cell.source);
-    const result = cell.silent || value === undefined ? null : ((await run.guard(bundleOf(value))) as DisplayContent);
+    const isSilent = cell.silent || value === undefined || value instanceof DisplayHandle;
+    const result = isSilent ? null : ((await run.guard(bundleOf(value))) as DisplayContent);
     const expressions: Record<string, unknown> = {};
     for (const [name, compiled] of Object.entries(cell.expressions)) {
       expressions[name] = await this.expression(run, name, compiled);

@@ -1,3 +1,5 @@
+import { findSourceMap, type SourceMapping } from "node:module";
+import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { inspect } from "node:util";
 import type { ErrorContent } from "../jupyter/protocol.js";
@@ -5,7 +7,9 @@ import type { CellRun } from "./messages.js";
 import { CellPositions, type Position } from "./sourcemap.js";
 
 const KERNEL = new URL("../", import.meta.url);
+/** How many errors behind an error are shown, each with the line where it was made. */
 const CAUSES_SHOWN = 3;
+const ERRORS_SHOWN = 5;
 
 /** Thrown in a cell that was interrupted. */
 export class InterruptedError extends Error {
@@ -58,11 +62,26 @@ function frameText(frame: NodeJS.CallSite): string | null {
   const file = frame.getFileName() ?? "";
   if (file.startsWith(KERNEL.href) || file.startsWith(fileURLToPath(KERNEL)) || file === "node:vm") return null;
   if (file.startsWith("node:internal/")) return null;
-  const cell = cells.get(file);
-  if (cell === undefined) return cleanMessage(frame.toString());
-  const { line, column } = cell.positions.original(frame.getLineNumber() ?? 1, frame.getColumnNumber() ?? 1);
+  const place = cellPosition(frame, file) ?? localPosition(frame, file);
+  if (place === null) return cleanMessage(frame.toString());
   const name = (frame.getFunctionName() ?? "").replace(/^cell\$\$?\.?/, "");
-  return name === "" ? `${file}:${line}:${column}` : `${name} (${file}:${line}:${column})`;
+  return name === "" ? place : `${name} (${place})`;
+}
+
+function cellPosition(frame: NodeJS.CallSite, file: string): string | null {
+  const cell = cells.get(file);
+  if (cell === undefined) return null;
+  const { line, column } = cell.positions.original(frame.getLineNumber() ?? 1, frame.getColumnNumber() ?? 1);
+  return `${file}:${line}:${column}`;
+}
+
+/** A file of the user that was compiled on its way in: TypeScript that a cell imports. */
+function localPosition(frame: NodeJS.CallSite, file: string): string | null {
+  if (!file.startsWith("file:")) return null;
+  const [line, column] = [(frame.getLineNumber() ?? 1) - 1, (frame.getColumnNumber() ?? 1) - 1];
+  const entry: Partial<SourceMapping> | undefined = findSourceMap(file)?.findEntry(line, column);
+  if (entry?.originalLine === undefined || entry.originalColumn === undefined) return null;
+  return `${relative(process.cwd(), fileURLToPath(file))}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
 }
 
 /** Names in V8's messages as the user wrote them: `(0 , cell$.f) is not a function` → `f is not a function`. */
@@ -94,16 +113,33 @@ export function errorContent(thrown: unknown): ErrorContent {
 }
 
 function traceback(ename: string, evalue: string, error: Error): string[] {
-  const lines = [evalue === "" ? ename : `${ename}: ${evalue}`];
+  return [evalue === "" ? ename : `${ename}: ${evalue}`, ...whereabouts(error), ...behind(error, 0)];
+}
+
+/** The line of a cell where an error was made, and the way there. */
+function whereabouts(error: Error): string[] {
   let frames = stackFrames(error);
   frames.push(...stackFrames(waiters.get(error) ?? {}).filter((frame) => !frames.includes(frame)));
   const inCell = frames.findIndex((frame) => CELL_FRAME.test(frame));
   // The library's own errors say what to do: where it found out does not help.
   if (inCell > 0 && typeof (error as NodeJS.ErrnoException).code === "string") frames = frames.slice(inCell);
   const place = frames.map(cellPlace).find((found) => found !== null) ?? syntaxPlace(error);
-  if (place !== null) lines.push(...excerpt(place.file, place.position));
-  lines.push(...frames.map((frame) => `    at ${frame}`));
-  return [...lines, ...causes(error)];
+  const shown = place === null ? [] : excerpt(place.file, place.position);
+  return [...shown, ...frames.map((frame) => `    at ${frame}`)];
+}
+
+/** Causes, and the errors of an `AggregateError`, each with its own place. */
+function behind(error: Error, depth: number): string[] {
+  if (depth >= CAUSES_SHOWN) return [];
+  const all: [string, unknown][] = error.cause === undefined ? [] : [["Caused by ", error.cause]];
+  const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [];
+  all.push(...errors.slice(0, ERRORS_SHOWN).map((one, index): [string, unknown] => [`[${index}] `, one]));
+  const lines = all.flatMap(([label, one]) =>
+    one instanceof Error
+      ? [`${label}${cleanMessage(header(one))}`, ...whereabouts(one), ...behind(one, depth + 1)]
+      : [`${label}${inspect(one)}`],
+  );
+  return errors.length > ERRORS_SHOWN ? [...lines, `… ${errors.length - ERRORS_SHOWN} more errors`] : lines;
 }
 
 const CELL_FRAME = /(?:^|\()(Cell\[[^\]]+\]\.ts):(\d+):(\d+)\)?$/;
@@ -131,24 +167,16 @@ function excerpt(file: string, { line, column }: Position): string[] {
   return text === undefined ? [] : [`  ${file}:${line}:${column}`, ...sourceFrame(text, { line, column })];
 }
 
-/** The line of a position, one before and one after, and a caret. */
-export function sourceFrame(lines: readonly string[], { line, column }: Position): string[] {
+/** The line of a position, one before and one after, and a caret under each of the `length` characters. */
+export function sourceFrame(lines: readonly string[], { line, column }: Position, length = 1): string[] {
   const width = String(line + 1).length;
   return [line - 1, line, line + 1]
     .filter((number) => number >= 1 && number <= lines.length)
     .flatMap((number) => {
-      const text = `${number === line ? ">" : " "} ${String(number).padStart(width)} | ${lines[number - 1]}`;
-      return number === line ? [text, `  ${" ".repeat(width)} | ${" ".repeat(column - 1)}^`] : [text];
+      const source = lines[number - 1]!;
+      const text = `${number === line ? ">" : " "} ${String(number).padStart(width)} | ${source}`;
+      if (number !== line) return [text];
+      const carets = "^".repeat(Math.max(1, Math.min(length, source.length - column + 1)));
+      return [text, `  ${" ".repeat(width)} | ${" ".repeat(column - 1)}${carets}`];
     });
-}
-
-function causes(error: Error): string[] {
-  const lines: string[] = [];
-  let cause = error.cause;
-  for (let depth = 0; cause !== undefined && depth < CAUSES_SHOWN; depth++) {
-    lines.push(`Caused by ${cause instanceof Error ? cleanMessage(header(cause)) : inspect(cause)}`);
-    cause = cause instanceof Error ? cause.cause : undefined;
-  }
-  if (error instanceof AggregateError) lines.push(...error.errors.map((one) => `  - ${header(one as Error)}`));
-  return lines;
 }

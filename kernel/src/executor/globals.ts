@@ -1,29 +1,36 @@
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
-import { extname } from "node:path";
 import type { Bundle, DisplayContent } from "../jupyter/protocol.js";
 import type { Cells } from "./cells.js";
 import type { Comms } from "./comms.js";
-import { bundleOf, plainText, Shown } from "./display.js";
+import { bundleOf, DisplayHandle, rawBundle } from "./display.js";
 import { errorContent } from "./errors.js";
+import { html, image, md, svg, table } from "./media.js";
 import type { FromMain } from "./messages.js";
-import { progressBundle, type ProgressState } from "./progress.js";
-import { tableBundle } from "./table.js";
+import { progress, type ProgressOptions } from "./progress-bar.js";
 
 type Post = (message: FromMain, buffers?: readonly Uint8Array[]) => void;
-const IMAGE_TYPES: Readonly<Record<string, string>> = {
-  ".png": "image/png",
-  ".jpg": "image/jpeg",
-  ".jpeg": "image/jpeg",
-  ".gif": "image/gif",
-  ".svg": "image/svg+xml",
-};
-const PROGRESS_PERIOD_MS = 100;
+/** How a value is shown. */
+export interface DisplayOptions {
+  /** The place that later updates change; without it a new one. */
+  readonly id?: string;
+  /** The value is a MIME bundle. */
+  readonly raw?: boolean;
+  /** Changes what was shown under this id. */
+  readonly update?: boolean;
+  /** By MIME type, for those who draw it. */
+  readonly metadata?: Bundle;
+}
 
-/** A display that can change after it was shown. */
-export interface DisplayHandle {
-  readonly id: string;
-  update(value: unknown): void;
+/** How a value is shown. */
+export interface DisplayOptions {
+  /** The place that later updates change; without it a new one. */
+  readonly id?: string;
+  /** The value is a MIME bundle. */
+  readonly raw?: boolean;
+  /** Changes what was shown under this id. */
+  readonly update?: boolean;
+  /** By MIME type, for those who draw it. */
+  readonly metadata?: Bundle;
 }
 
 /** The names that every cell has without an import. A cell that defines one of them shadows it for itself and later cells. */
@@ -38,9 +45,11 @@ export class Globals {
   ) {}
 
   install(): void {
-    const { display, input, progress, clearOutput } = this;
+    const { display, input, clearOutput } = this;
+    const bar = (what: unknown, options?: string | ProgressOptions) =>
+      progress((bundle, id, update) => this.show(bundle, id, update), what, options);
     const kernel = this.kernel();
-    const all = { display, html, md, svg, image, table, clearOutput, input, progress, kernel };
+    const all = { display, html, md, svg, image, table, clearOutput, input, progress: bar, kernel };
     for (const [name, value] of Object.entries(all)) {
       Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
     }
@@ -52,10 +61,10 @@ export class Globals {
   }
 
   /** Shows a bundle now; `id` makes it one that can be updated. */
-  show(bundle: Bundle, id?: string, update = false): void {
+  show(bundle: Bundle, id?: string, update = false, metadata: Bundle = {}): void {
     const run = this.cells.current?.cell.run ?? 0;
     const transient = id === undefined ? {} : { display_id: id };
-    this.post({ kind: "display", run, update, content: { data: bundle, metadata: {}, transient } });
+    this.post({ kind: "display", run, update, content: { data: bundle, metadata, transient } });
   }
 
   private kernel(): object {
@@ -69,17 +78,18 @@ export class Globals {
     };
   }
 
-  private readonly display = (value: unknown, options: { id?: string } = {}): DisplayHandle => {
-    const id = options.id ?? randomUUID();
-    this.present(value, id, false);
-    return { id, update: (next) => this.present(next, id, true) };
+  private readonly display = (value: unknown, options: DisplayOptions = {}): DisplayHandle => {
+    const { id = randomUUID(), raw = false, update = false, metadata } = options;
+    const present = (shown: unknown, isUpdate: boolean): void =>
+      this.present(raw ? rawBundle(shown, metadata) : bundleOf(shown), id, isUpdate);
+    present(value, update);
+    return new DisplayHandle(id, (next) => present(next, true));
   };
 
   /** At once where the bundle is there; else in turn, so that an update never overtakes what it updates. */
-  private present(value: unknown, id: string, update: boolean): void {
+  private present(bundle: DisplayContent | Promise<DisplayContent>, id: string, update: boolean): void {
     const run = this.cells.current;
-    const bundle = bundleOf(value);
-    if (!(bundle instanceof Promise) && !run?.pending) return this.show(bundle.data, id, update);
+    if (!(bundle instanceof Promise) && !run?.pending) return this.show(bundle.data, id, update, bundle.metadata);
     const turn = this.inTurn(run?.pending ?? null, bundle, id, update);
     if (run === null) return;
     run.pending = turn;
@@ -96,7 +106,8 @@ export class Globals {
   ): Promise<void> {
     await before;
     try {
-      this.show((await bundle).data, id, update);
+      const { data, metadata } = await bundle;
+      this.show(data, id, update, metadata);
     } catch (error) {
       this.show({ "text/plain": errorContent(error).traceback.join("\n") }, id, update);
     }
@@ -114,73 +125,4 @@ export class Globals {
     this.post({ kind: "input", run: run.cell.run, id, prompt, password: options.password ?? false });
     return new Promise((resolve) => this.answers.set(id, resolve));
   };
-
-  /** A bar that follows an iteration: `for (const x of progress(xs))`. */
-  private readonly progress = <T>(values: Iterable<T>, label = ""): Iterable<T> => {
-    const show = (state: ProgressState, update: boolean) => this.show(progressBundle(state), id, update);
-    const id = randomUUID();
-    const known = values as { length?: number; size?: number };
-    const total = known.length ?? known.size ?? 0;
-    return (function* () {
-      let done = 0;
-      let shownAt = Date.now();
-      show({ label, done, total, unit: "" }, false);
-      try {
-        for (const value of values) {
-          yield value;
-          done += 1;
-          if (Date.now() - shownAt < PROGRESS_PERIOD_MS) continue;
-          shownAt = Date.now();
-          show({ label, done, total, unit: "" }, true);
-        }
-      } finally {
-        show({ label, done, total, unit: "" }, true);
-      }
-    })();
-  };
-}
-
-type Text = string | TemplateStringsArray;
-
-function joined(text: Text, values: readonly unknown[]): string {
-  return typeof text === "string" ? text : String.raw({ raw: text }, ...values);
-}
-
-function html(text: Text, ...values: unknown[]): Shown {
-  const source = joined(text, values);
-  return new Shown({ "text/html": source, "text/plain": source });
-}
-
-function md(text: Text, ...values: unknown[]): Shown {
-  const source = joined(text, values);
-  return new Shown({ "text/markdown": source, "text/plain": source });
-}
-
-function svg(text: Text, ...values: unknown[]): Shown {
-  const source = joined(text, values);
-  return new Shown({ "image/svg+xml": source, "text/plain": source });
-}
-
-/** A picture from a file, or from bytes of a PNG, JPEG or GIF. */
-function image(source: string | Uint8Array): Shown {
-  const bytes = typeof source === "string" ? readFileSync(source) : Buffer.from(source);
-  const type = typeof source === "string" ? IMAGE_TYPES[extname(source).toLowerCase()] : sniffed(bytes);
-  if (type === undefined) {
-    const what = typeof source === "string" ? source : `bytes that begin with ${bytes.subarray(0, 4).toString("hex")}`;
-    throw new TypeError(`[image] ${what}. Supported: ${Object.keys(IMAGE_TYPES).join(", ")}.`);
-  }
-  const data = type === "image/svg+xml" ? bytes.toString("utf8") : bytes.toString("base64");
-  return new Shown({ [type]: data, "text/plain": `[${type}, ${bytes.length} bytes]` });
-}
-
-function sniffed(bytes: Buffer): string | undefined {
-  const head = bytes.subarray(0, 4).toString("latin1");
-  if (head === "\u0089PNG") return "image/png";
-  if (head.startsWith("\u00ff\u00d8\u00ff")) return "image/jpeg";
-  return head === "GIF8" ? "image/gif" : undefined;
-}
-
-/** Records, one a row. */
-function table(rows: readonly unknown[]): Shown {
-  return new Shown({ ...tableBundle(rows), "text/plain": plainText(rows) });
 }

@@ -1,8 +1,9 @@
-import { existsSync } from "node:fs";
-import { createRequire, register } from "node:module";
+import { register } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import type { CellImport } from "./messages.js";
+import { readJson, TSLAB } from "./require.js";
+import { sourcePath, TYPESCRIPT } from "./typescript-paths.js";
 
 /** Specifiers that always mean the kernel's own copy, so that events and memory are shared with it. */
 const OWN = /^(nibble-lab|@nibble-lab\/native)(\/|$)/;
@@ -27,14 +28,9 @@ export class Modules {
   async bind(target: Namespace, wanted: CellImport): Promise<void> {
     const { specifier, attributes, bindings } = wanted;
     const isJson = attributes["type"] === "json" || specifier.endsWith(".json");
-    const module = isJson ? { default: cellRequire()(specifier) as unknown } : await this.load(specifier);
+    const module = isJson ? { default: readJson(specifier) } : await this.load(specifier);
     for (const { local, exported } of bindings) define(target, local, module, exported, specifier);
   }
-}
-
-/** `require` of cells. */
-export function cellRequire(): NodeJS.Require {
-  return createRequire(join(process.cwd(), "cell.ts"));
 }
 
 export function cellMeta(): { url: string; dirname: string; filename: string; resolve: (specifier: string) => string } {
@@ -43,20 +39,23 @@ export function cellMeta(): { url: string; dirname: string; filename: string; re
 }
 
 function resolve(specifier: string): string {
-  const url = import.meta.resolve(specifier, pathToFileURL(join(process.cwd(), "cell.ts")).href);
-  if (!url.startsWith("file:")) return url;
-  const twin = url.replace(/\.js$/, ".ts"); // as in TypeScript, `./file.js` may mean `./file.ts`
-  const wanted = twin !== url && !existsSync(fileURLToPath(url)) && existsSync(fileURLToPath(twin)) ? twin : url;
-  if (/\.m?ts$/.test(wanted)) readTypeScript();
-  return wanted;
+  if (specifier === "tslab") return TSLAB;
+  const url = new URL(import.meta.resolve(specifier, pathToFileURL(join(process.cwd(), "cell.ts")).href));
+  if (url.protocol !== "file:") return url.href;
+  const path = sourcePath(fileURLToPath(url));
+  if (!TYPESCRIPT.test(path)) return url.href;
+  loadTypeScript();
+  // Only now can the loader say which version of the file is meant.
+  return import.meta.resolve(pathToFileURL(path).href);
 }
 
-let isTypeScriptRead = false;
+let isTypeScriptLoaded = false;
 
 /** Node learns to load TypeScript files when the first is imported: the compiler costs memory. */
-function readTypeScript(): void {
-  if (isTypeScriptRead) return;
-  isTypeScriptRead = true;
+function loadTypeScript(): void {
+  if (isTypeScriptLoaded) return;
+  isTypeScriptLoaded = true;
+  process.setSourceMapsEnabled(true);
   register("./typescript-loader.js", import.meta.url);
 }
 

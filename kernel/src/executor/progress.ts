@@ -9,14 +9,17 @@ export interface ProgressState {
   /** 0 where it is not known. */
   readonly total: number;
   readonly unit: string;
+  /** What stands behind the count: the time that is left. */
+  readonly note?: string;
 }
 
 const WIDTH = 28; // characters of the bar in plain text
 
 /** A bar that reads well in light and dark, and as text. */
-export function progressBundle({ label, done, total, unit }: ProgressState): Bundle {
+export function progressBundle({ label, done, total, unit, note = "" }: ProgressState): Bundle {
   const share = total > 0 ? Math.min(1, done / total) : 0;
-  const count = total > 0 ? `${done} of ${total} ${unit}`.trimEnd() : `${done} ${unit}`.trimEnd();
+  const counted = total > 0 ? `${done} of ${total} ${unit}`.trimEnd() : `${done} ${unit}`.trimEnd();
+  const count = note === "" ? counted : `${counted}, ${note}`;
   const filled = Math.round(share * WIDTH);
   const bar = total > 0 ? `[${"#".repeat(filled)}${".".repeat(WIDTH - filled)}] ` : "";
   return {

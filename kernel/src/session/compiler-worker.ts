@@ -1,5 +1,6 @@
 import type { Compilation, CompilerQuestion } from "./compiler.js";
 import { completeness } from "./completeness.js";
+import type { Declared } from "./declarations.js";
 import { KERNEL_GLOBALS } from "./kernel-globals.js";
 import { CellSyntaxError, rewriteCell } from "./rewrite.js";
 import { serve } from "./serve.js";
@@ -21,6 +22,10 @@ serve<CompilerQuestion>((question) => {
       return rewrite(question.source, question.keepNames);
     case "names":
       return [...new Set([...globals, ...known])];
+    case "known":
+      return [...known];
+    case "keep":
+      return keep(question.declared);
     case "completeness":
       return completeness(question.source);
     case "forget":
@@ -31,11 +36,15 @@ serve<CompilerQuestion>((question) => {
 function rewrite(source: string, keepNames: boolean): Compilation {
   try {
     const { compiled, declared } = rewriteCell(source, known, globals);
-    // A cell that throws half-way has still defined what came before.
-    if (keepNames) for (const { name, kind } of declared) if (kind !== "type") known.add(name);
+    if (keepNames) keep(declared);
     return { ok: true, compiled, declared };
   } catch (error) {
     if (!(error instanceof CellSyntaxError)) throw error;
-    return { ok: false, problem: { message: error.message, offset: error.offset } };
+    return { ok: false, problem: { name: error.name, message: error.message, offset: error.offset } };
   }
+}
+
+/** A cell that throws half-way has still defined what came before. */
+function keep(declared: readonly Declared[]): void {
+  for (const { name, kind } of declared) if (kind !== "type") known.add(name);
 }

@@ -1,16 +1,18 @@
 import type { CompiledCell } from "../executor/messages.js";
 import type { Declared } from "./declarations.js";
+import type { CellLanguage } from "./magics.js";
 import { WorkerClient } from "./worker-client.js";
 
-export interface SyntaxProblem {
+export interface CompileProblem {
+  readonly name: string;
   readonly message: string;
-  /** UTF-16 units from the start of the cell. */
-  readonly offset: number;
+  /** UTF-16 units from the start of the cell; null where no place is meant. */
+  readonly offset: number | null;
 }
 
 export type Compilation =
   | { readonly ok: true; readonly compiled: CompiledCell; readonly declared: readonly Declared[] }
-  | { readonly ok: false; readonly problem: SyntaxProblem };
+  | { readonly ok: false; readonly problem: CompileProblem };
 
 export interface Completeness {
   readonly status: "complete" | "incomplete" | "invalid";
@@ -20,19 +22,30 @@ export interface Completeness {
 export type CompilerQuestion =
   | { readonly op: "rewrite"; readonly source: string; readonly keepNames: boolean }
   | { readonly op: "names" }
+  /** Names of earlier cells alone. */
+  | { readonly op: "known" }
+  | { readonly op: "keep"; readonly declared: readonly Declared[] }
   | { readonly op: "completeness"; readonly source: string }
   /** The executor is new: no name is defined. */
   | { readonly op: "forget" };
 
+export interface TslabQuestion {
+  readonly source: string;
+  /** Every name of earlier cells. */
+  readonly known: readonly string[];
+}
+
 /** Rewrites cells in its own thread, so that sockets are answered meanwhile. */
 export class Compiler {
+  private readonly tslab = new WorkerClient<TslabQuestion>(new URL("./tslab-worker.js", import.meta.url));
   private readonly worker = new WorkerClient<CompilerQuestion>(new URL("./compiler-worker.js", import.meta.url));
 
   warm(): void {
     this.worker.warm();
   }
 
-  rewrite(source: string): Promise<Compilation> {
+  compile(source: string, language: CellLanguage): Promise<Compilation> {
+    if (language === "tslab") return this.convert(source);
     return this.worker.ask({ op: "rewrite", source, keepNames: true });
   }
 
@@ -52,5 +65,13 @@ export class Compiler {
 
   forget(): Promise<void> {
     return this.worker.ask({ op: "forget" });
+  }
+
+  /** tslab's converter knows the names of cells that it did not see itself only as `any`. */
+  private async convert(source: string): Promise<Compilation> {
+    const known = await this.worker.ask<string[]>({ op: "known" });
+    const compilation = await this.tslab.ask<Compilation>({ source, known });
+    if (compilation.ok) await this.worker.ask({ op: "keep", declared: compilation.declared });
+    return compilation;
   }
 }

@@ -4,8 +4,6 @@ import ts from "#typescript";
 export interface Declared {
   readonly name: string;
   readonly kind: "const" | "let" | "function" | "class" | "enum" | "namespace" | "type" | "import";
-  /** For imports: the declaration to repeat, so that later cells see the same types. */
-  readonly repeat?: string;
 }
 
 /** True for a variable list whose names live as long as the notebook. `using` ends with its cell. */
@@ -27,16 +25,25 @@ export function isCellDeclaration(node: ts.Node): boolean {
   return ts.isSourceFile(node.parent);
 }
 
-export function declaredAt(node: ts.Statement, file: ts.SourceFile): Declared[] {
-  if (ts.isImportDeclaration(node)) return importedNames(node, file);
-  if (ts.isImportEqualsDeclaration(node)) return [{ name: node.name.text, kind: "import", repeat: node.getText(file) }];
-  if (ts.isFunctionDeclaration(node)) return node.name && node.body ? [{ name: node.name.text, kind: "function" }] : [];
+/** The names that a statement defines. A `declare` leaves nothing behind but types. */
+export function declaredAt(node: ts.Statement): Declared[] {
+  return isAmbient(node) ? namesOf(node).map(({ name }) => ({ name, kind: "type" })) : namesOf(node);
+}
+
+function namesOf(node: ts.Statement): Declared[] {
+  if (ts.isImportDeclaration(node)) return importedNames(node);
+  if (ts.isImportEqualsDeclaration(node)) return [{ name: node.name.text, kind: "import" }];
+  if (ts.isFunctionDeclaration(node)) {
+    return node.name && (node.body || isAmbient(node)) ? [{ name: node.name.text, kind: "function" }] : [];
+  }
   if (ts.isClassDeclaration(node)) return node.name ? [{ name: node.name.text, kind: "class" }] : [];
   if (ts.isEnumDeclaration(node)) return [{ name: node.name.text, kind: "enum" }];
   if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node))
     return [{ name: node.name.text, kind: "type" }];
-  if (ts.isModuleDeclaration(node))
-    return ts.isIdentifier(node.name) ? [{ name: node.name.text, kind: "namespace" }] : [];
+  if (ts.isModuleDeclaration(node)) {
+    const isGlobal = (node.flags & ts.NodeFlags.GlobalAugmentation) !== 0;
+    return ts.isIdentifier(node.name) && !isGlobal ? [{ name: node.name.text, kind: "namespace" }] : [];
+  }
   const found: Declared[] = [];
   const visit = (child: ts.Node): void => {
     if (ts.isFunctionLike(child) || ts.isClassLike(child)) return;
@@ -51,7 +58,7 @@ export function declaredAt(node: ts.Statement, file: ts.SourceFile): Declared[] 
   return found;
 }
 
-function importedNames(node: ts.ImportDeclaration, file: ts.SourceFile): Declared[] {
+function importedNames(node: ts.ImportDeclaration): Declared[] {
   const clause = node.importClause;
   if (clause === undefined) return [];
   const names: string[] = clause.name ? [clause.name.text] : [];
@@ -59,8 +66,7 @@ function importedNames(node: ts.ImportDeclaration, file: ts.SourceFile): Declare
     if (ts.isNamespaceImport(clause.namedBindings)) names.push(clause.namedBindings.name.text);
     else names.push(...clause.namedBindings.elements.map((element) => element.name.text));
   }
-  const repeat = node.getText(file);
-  return names.map((name) => ({ name, kind: "import", repeat }));
+  return names.map((name) => ({ name, kind: "import" }));
 }
 
 function boundNames(name: ts.BindingName): string[] {
@@ -73,6 +79,10 @@ export function isErased(node: ts.Node): boolean {
   if (ts.isInterfaceDeclaration(node) || ts.isTypeAliasDeclaration(node) || ts.isEmptyStatement(node)) return true;
   if (ts.isFunctionDeclaration(node) && node.body === undefined) return true;
   if (ts.isModuleDeclaration(node) && !hasCode(node)) return true;
+  return isAmbient(node);
+}
+
+function isAmbient(node: ts.Node): boolean {
   return (
     ts.canHaveModifiers(node) && (ts.getModifiers(node) ?? []).some((it) => it.kind === ts.SyntaxKind.DeclareKeyword)
   );

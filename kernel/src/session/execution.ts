@@ -12,12 +12,13 @@ import {
   type Request,
   type StreamName,
 } from "../jupyter/protocol.js";
-import type { Compiler, SyntaxProblem } from "./compiler.js";
+import type { CompileProblem, Compiler } from "./compiler.js";
 import type { Declared } from "./declarations.js";
 import { Executor } from "./executor.js";
 import type { History } from "./history.js";
-import { readMagic } from "./magics.js";
+import { readCell, type CellKind } from "./magics.js";
 import { executeReply, failure, Runs, type ActiveRun } from "./runs.js";
+import type { TypeCheck } from "./type-check.js";
 
 /** A second interrupt counts as "it is stuck" when the first had this long to work. */
 const STUCK_MS = 800;
@@ -25,7 +26,7 @@ const STUCK_MS = 800;
 export interface ExecutionHost {
   publish(message: Outgoing): void;
   askInput(request: Request, content: Content): void;
-  /** A cell is about to run: what it declares is there for completion from now on. */
+  /** A cell runs: what it declares is there for completion from now on. */
   cellStarted(count: number, source: string, declared: readonly Declared[]): void;
   executorLost(): void;
 }
@@ -45,6 +46,7 @@ export class Execution {
     private readonly compiler: Compiler,
     private readonly comms: CommRegistry,
     private readonly history: History,
+    private readonly types: TypeCheck,
   ) {
     this.executor = this.startExecutor();
   }
@@ -115,28 +117,49 @@ export class Execution {
     if (source.trim() === "" && Object.keys(recordField(request.content, "user_expressions")).length === 0) {
       return { status: "ok", result: null, expressions: {} };
     }
-    const magic = readMagic(source);
-    if (magic !== null) {
-      if ("problem" in magic) return failure("UnsupportedError", magic.problem);
-      return { status: "ok", result: null, expressions: {}, page: magic.page };
+    const cell = readCell(source);
+    switch (cell.kind) {
+      case "problem":
+        return failure("UnsupportedError", cell.problem);
+      case "page":
+        return page(cell.page);
+      case "types":
+        return page(this.types.set(cell.mode));
+      case "reset":
+        this.executor.dispose();
+        this.renewExecutor();
+        return page("Every variable, import and model is forgotten.");
+      case "code":
+        return this.run(request, cell, count, silent);
     }
-    const { active, outcome } = this.runs.start(request, count);
-    const problem = await this.compileAndSend(active, source, silent);
-    if (problem !== null) active.finish(problem);
-    return outcome;
   }
 
-  private async compileAndSend(active: ActiveRun, source: string, silent: boolean): Promise<RunOutcome | null> {
+  private async run(request: Request, cell: CodeCell, count: number, silent: boolean): Promise<RunOutcome> {
+    const { active, outcome } = this.runs.start(request, count);
+    const since = performance.now();
+    const problem = await this.compileAndSend(active, cell, silent);
+    if (problem !== null) active.finish(problem);
+    const ended = await outcome;
+    if (cell.timed) this.stream(active.run, "stdout", `Wall time: ${duration(performance.now() - since)}\n`);
+    return ended;
+  }
+
+  private async compileAndSend(active: ActiveRun, cell: CodeCell, silent: boolean): Promise<RunOutcome | null> {
     const { run, count, request } = active;
-    const compilation = await this.compiler.rewrite(source);
-    if (!compilation.ok) return syntaxError(compilation.problem, source, count);
+    const { source } = cell;
+    if (cell.language === "ts" && !silent) {
+      const problem = await this.types.before(source, count, (text) => this.stream(run, "stderr", text));
+      if (problem !== null) return problem;
+    }
+    const compilation = await this.compiler.compile(source, cell.language);
+    if (!compilation.ok) return compileError(compilation.problem, source, count);
     const { compiled, declared } = compilation;
-    if (!silent) this.host.cellStarted(count, source, declared);
     const expressions = await this.compileExpressions(recordField(request.content, "user_expressions"));
     if (active.interruptedAt !== null) return failure("Interrupted", "The cell was interrupted before it ran.");
     const allowStdin = flagField(request.content, "allow_stdin", true);
     this.executor.send({ kind: "run", cell: { run, count, source, compiled, expressions, silent, allowStdin } });
     active.sent = true;
+    if (!silent) this.host.cellStarted(count, source, declared);
     return null;
   }
 
@@ -220,15 +243,7 @@ export class Execution {
   private replaceExecutor({ how, lastWords }: { how: string; lastWords: string }): void {
     const runs = this.runs.all();
     const interrupted = runs.some((run) => run.interruptedAt !== null);
-    for (const { id, parent } of this.comms.takeAll()) {
-      this.host.publish({ type: "comm_close", parent, content: { comm_id: id, data: {} } });
-    }
-    for (const waiting of this.syncs.values()) waiting();
-    this.syncs.clear();
-    for (const answer of this.usages.values()) answer({ cpuPercent: 0, resident: 0 });
-    this.usages.clear();
-    this.host.executorLost();
-    this.executor = this.startExecutor();
+    this.renewExecutor();
     const lost = "All variables, imports and models are lost; a fresh one is ready. Run the cells above again.";
     const outcome = interrupted
       ? failure("Interrupted", `The cell did not stop, so its process was ended. ${lost}`)
@@ -241,13 +256,37 @@ export class Execution {
     for (const run of runs) run.finish(outcome);
   }
 
+  /** Puts a fresh process in the place of one that has ended; whoever waited for the old one waits no longer. */
+  private renewExecutor(): void {
+    for (const { id, parent } of this.comms.takeAll()) {
+      this.host.publish({ type: "comm_close", parent, content: { comm_id: id, data: {} } });
+    }
+    for (const waiting of this.syncs.values()) waiting();
+    this.syncs.clear();
+    for (const answer of this.usages.values()) answer({ cpuPercent: 0, resident: 0 });
+    this.usages.clear();
+    this.host.executorLost();
+    this.executor = this.startExecutor();
+  }
+
   private publish(request: Request, type: string, content: Content): void {
     this.host.publish({ type, parent: request.header, content });
   }
 }
 
-function syntaxError(problem: SyntaxProblem, source: string, count: number): RunOutcome {
-  const position = positionAt(lineStarts(source), Math.min(problem.offset, source.length));
+type CodeCell = CellKind & { readonly kind: "code" };
+
+function page(text: string): RunOutcome {
+  return { status: "ok", result: null, expressions: {}, page: text };
+}
+
+function duration(ms: number): string {
+  return ms < 1000 ? `${ms.toPrecision(3)} ms` : `${(ms / 1000).toPrecision(4)} s`;
+}
+
+function compileError({ name, message, offset }: CompileProblem, source: string, count: number): RunOutcome {
+  if (offset === null) return failure(name, message);
+  const position = positionAt(lineStarts(source), Math.min(offset, source.length));
   const place = `  Cell[${count}].ts:${position.line}:${position.column}`;
-  return failure("SyntaxError", problem.message, [place, ...sourceFrame(source.split("\n"), position)]);
+  return failure(name, message, [place, ...sourceFrame(source.split("\n"), position)]);
 }

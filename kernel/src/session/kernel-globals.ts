@@ -1,6 +1,10 @@
 /** What every cell has without an import, as TypeScript sees it. */
 export const KERNEL_GLOBALS_TYPES = `
 interface NibbleDisplayHandle { readonly id: string; update(value: unknown): void }
+interface NibbleDisplayOptions { id?: string; raw?: boolean; update?: boolean; metadata?: Record<string, unknown> }
+interface NibbleTableOptions { columns?: readonly string[]; limit?: number; title?: string }
+interface NibbleProgressOptions { label?: string; total?: number; unit?: string; keep?: boolean }
+interface NibbleProgressBar extends Disposable { readonly done: number; advance(by?: number): void; set(done: number): void; close(): void }
 interface NibbleComm {
   readonly id: string;
   readonly target: string;
@@ -9,8 +13,8 @@ interface NibbleComm {
   send(data: Record<string, unknown>, buffers?: readonly Uint8Array[]): void;
   close(data?: Record<string, unknown>): void;
 }
-/** Shows a value below the cell; the result can change it later. */
-declare function display(value: unknown, options?: { id?: string }): NibbleDisplayHandle;
+/** Shows a value below the cell; the result can change it later. With \`raw\` the value is a MIME bundle. */
+declare function display(value: unknown, options?: NibbleDisplayOptions): NibbleDisplayHandle;
 /** HTML that the cell shows. */
 declare function html(text: string | TemplateStringsArray, ...values: unknown[]): object;
 /** Markdown that the cell shows. */
@@ -19,14 +23,18 @@ declare function md(text: string | TemplateStringsArray, ...values: unknown[]): 
 declare function svg(text: string | TemplateStringsArray, ...values: unknown[]): object;
 /** A picture from a file, or from the bytes of a PNG, JPEG or GIF. */
 declare function image(source: string | Uint8Array): object;
-/** Records as a table, one a row. */
-declare function table(rows: readonly unknown[]): object;
+/** Records as a table, one a row; also arrays, a Map, or a record of columns. */
+declare function table(rows: Iterable<unknown> | object, options?: NibbleTableOptions): object;
 /** Takes away what the cell has shown; with \`wait\`, when something new comes. */
 declare function clearOutput(options?: { wait?: boolean }): void;
 /** Asks the reader for a line of text. */
 declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
-/** A bar that follows an iteration: \`for (const x of progress(xs))\`. */
-declare function progress<T>(values: Iterable<T>, label?: string): Iterable<T>;
+/** A bar that follows an iteration: \`for (const x of progress(xs))\`; with \`keep: false\` it vanishes at its end. */
+declare function progress<T>(values: Iterable<T>, options?: string | NibbleProgressOptions): Iterable<T>;
+/** A bar that follows an asynchronous iteration: \`for await (const x of progress(xs))\`. */
+declare function progress<T>(values: AsyncIterable<T>, options?: string | NibbleProgressOptions): AsyncIterable<T>;
+/** A bar that is moved by hand: \`using bar = progress(100); bar.advance()\`. */
+declare function progress(total: number, options?: string | NibbleProgressOptions): NibbleProgressBar;
 declare const kernel: {
   /** Aborts when the running cell is interrupted. */
   readonly signal: AbortSignal;

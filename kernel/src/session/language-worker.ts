@@ -11,7 +11,9 @@ serve<LanguageQuestion>((question) => {
     case "forget":
       return service.forget();
     case "warm":
-      return void service.complete("", 0);
+      return service.warm();
+    case "check":
+      return service.check(question.source);
     case "complete":
       return service.complete(question.source, question.offset);
     case "inspect":

@@ -1,5 +1,6 @@
 import { codePointsToUnits, unitsToCodePoints, type Content } from "../jupyter/protocol.js";
 import type { Declared } from "./declarations.js";
+import type { TypeProblem } from "./diagnostics.js";
 import { WorkerClient } from "./worker-client.js";
 
 export interface Completion {
@@ -26,43 +27,61 @@ export type LanguageQuestion =
   | { readonly op: "forget" }
   /** Reads the libraries' types now, so that the first question need not wait. */
   | { readonly op: "warm" }
+  | { readonly op: "check"; readonly source: string }
   | { readonly op: "complete"; readonly source: string; readonly offset: number }
   | { readonly op: "inspect"; readonly source: string; readonly offset: number; readonly detail: number };
 
 /** While the types are still being read, a name waits this long before names alone answer it; a member waits for its type. */
 const COLD_WAIT_MS = 1500;
 
+interface Early {
+  readonly question: LanguageQuestion;
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: Error) => void;
+}
+
 /** Types, for those who write: answered by the language service in its own thread, also while a cell runs. */
 export class Language {
   private isWarm = false;
-  /** Cells that ran before the worker was wanted; null from then on. */
-  private early: LanguageQuestion[] | null = [];
+  /** What was asked before the worker was wanted; null from then on. */
+  private early: Early[] | null = [];
   private readonly worker = new WorkerClient<LanguageQuestion>(new URL("./language-worker.js", import.meta.url));
 
   /** @param names every name that a cell can use now: the answer while types are still being read */
   constructor(private readonly names: () => Promise<readonly string[]>) {}
 
-  /** Starts to read types, which takes a processor for seconds; a question starts it as well. */
+  /** Starts to read types, which takes a processor for seconds; a question of the front end starts it as well. */
   warm(): void {
     if (this.early === null) return;
     const early = this.early;
     this.early = null;
-    for (const question of early) this.tell(question);
     void this.worker.ask({ op: "warm" }).then(() => (this.isWarm = true), ignoreReported);
+    for (const { question, resolve, reject } of early) this.worker.ask(question).then(resolve, reject);
   }
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
-    this.tell({ op: "addCell", count, source, declared });
+    this.inOrder({ op: "addCell", count, source, declared }).catch(ignoreReported);
   }
 
   /** The executor is new: no cell is known. */
   forget(): void {
-    this.tell({ op: "forget" });
+    this.inOrder({ op: "forget" }).catch(ignoreReported);
   }
 
-  private tell(question: LanguageQuestion): void {
-    if (this.early !== null) this.early.push(question);
-    else this.worker.ask(question).catch(ignoreReported);
+  /** Mistakes in the types of a cell that is about to run; while types are not yet wanted, the answer waits for `warm`. */
+  check(source: string): Promise<readonly TypeProblem[]> {
+    return this.inOrder({ op: "check", source });
+  }
+
+  /** The answer if types have been read and it comes within the limit; null where it would be waited for. */
+  async soon<Answer>(answer: Promise<Answer>, limitMs: number): Promise<Answer | null> {
+    if (!this.isWarm || (await isPendingAfter(answer, limitMs))) return null;
+    return answer;
+  }
+
+  private inOrder<Answer>(question: LanguageQuestion): Promise<Answer> {
+    if (this.early === null) return this.worker.ask(question);
+    return new Promise((resolve, reject) => this.early!.push({ question, resolve: resolve as never, reject }));
   }
 
   async complete(source: string, cursor: number): Promise<Content> {

@@ -131,7 +131,7 @@ class CellRewriter {
   }
 
   private statement(node: ts.Statement): void {
-    this.declared.push(...declaredAt(node, this.file));
+    this.declared.push(...declaredAt(node));
     if (isErased(node)) return;
     if (ts.isImportDeclaration(node) || ts.isImportEqualsDeclaration(node) || ts.isExportDeclaration(node)) {
       const found = readImport(node);

@@ -18,6 +18,7 @@ import { Compiler } from "./compiler.js";
 import { Execution } from "./execution.js";
 import { History } from "./history.js";
 import { Language } from "./language.js";
+import { TypeCheck } from "./type-check.js";
 
 const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
   version: string;
@@ -46,9 +47,6 @@ const KERNEL_INFO: Content = {
   supported_features: ["kernel subshells"],
 };
 
-/** The first cell is worth more than the first completion: reading types takes a processor for seconds. */
-const LANGUAGE_DELAY_MS = 3000;
-
 /** One kernel, from the moment when its sockets are bound to its shutdown. */
 export class Session {
   private readonly sockets = new Sockets();
@@ -65,7 +63,10 @@ export class Session {
       {
         publish: (message) => this.dispatcher.publish(message),
         askInput: (request, content) => this.dispatcher.send("stdin", request, "input_request", content),
-        cellStarted: (count, source, declared) => this.language.addCell(count, source, declared),
+        cellStarted: (count, source, declared) => {
+          this.language.addCell(count, source, declared);
+          this.language.warm();
+        },
         executorLost: () => {
           this.language.forget();
           void this.compiler.forget();
@@ -74,6 +75,7 @@ export class Session {
       this.compiler,
       this.comms,
       this.history,
+      new TypeCheck(this.language),
     );
   }
 
@@ -81,7 +83,6 @@ export class Session {
     await this.sockets.bind(this.connection);
     this.dispatcher.listen();
     this.compiler.warm();
-    setTimeout(() => this.language.warm(), LANGUAGE_DELAY_MS).unref();
   }
 
   /** Ends the executor, and resolves when the last message has left. */
@@ -97,10 +98,7 @@ export class Session {
     });
     return {
       queued: {
-        execute_request: async (request) => ({
-          ...(await this.execution.execute(request)),
-          after: () => this.language.warm(),
-        }),
+        execute_request: (request) => this.execution.execute(request),
       },
       aborted: () => this.execution.aborted(),
       immediate: {
