@@ -28,6 +28,20 @@ export interface Executed {
 
 export type RequestChannel = "shell" | "control" | "stdin";
 
+export interface StartOptions {
+  readonly cwd?: string;
+  /** Added to the kernel's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Added to the connection file. */
+  readonly connection?: Readonly<Record<string, string>>;
+  /** How the kernel of somebody else is started; it may not welcome subscribers. */
+  readonly command?: (connectionFile: string) => readonly string[];
+  /** Before the sockets connect: a key of CurveZMQ's server, and of ours. */
+  readonly curve?: { readonly serverKey: string; readonly publicKey: string; readonly secretKey: string };
+  /** Also gets what the kernel writes to its own stderr. */
+  readonly log?: (text: string) => void;
+}
+
 /** A front end on the loopback interface: it starts the built kernel and speaks the protocol with its own code. */
 export class Client {
   readonly iopub: Message[] = [];
@@ -39,52 +53,46 @@ export class Client {
   private constructor(
     readonly process: ChildProcess,
     private readonly folder: string,
-    private readonly sockets: {
-      shell: Dealer;
-      control: Dealer;
-      stdin: Dealer;
-      iopub: Subscriber;
-      heartbeat: HeartbeatSocket;
-    },
+    readonly connectionFile: string,
+    private readonly sockets: ReturnType<typeof openSockets>,
   ) {
     for (const channel of ["shell", "control", "stdin", "iopub"] as const) void this.receive(channel);
   }
 
-  static async start(options: { cwd?: string } = {}): Promise<Client> {
+  static async start(options: StartOptions = {}): Promise<Client> {
     const folder = mkdtempSync(join(tmpdir(), "nibble-kernel-"));
     const [shell, control, stdin, iopub, heartbeat] = (await freePorts(5)) as [number, number, number, number, number];
     const connection = {
       ...{ transport: "tcp", ip: "127.0.0.1", key: KEY, signature_scheme: "hmac-sha256" },
       ...{ shell_port: shell, control_port: control, stdin_port: stdin, iopub_port: iopub, hb_port: heartbeat },
+      ...options.connection,
     };
     const file = join(folder, "connection.json");
     writeFileSync(file, JSON.stringify(connection));
-    const child = spawn(process.execPath, [MAIN, file], {
-      stdio: ["ignore", "inherit", "pipe"],
+    const [program, ...args] = options.command?.(file) ?? [process.execPath, MAIN, file];
+    const child = spawn(program!, args, {
+      stdio: ["ignore", options.command ? "ignore" : "inherit", "pipe"],
       cwd: options.cwd ?? folder,
+      env: { ...process.env, JUPYTER_DATA_DIR: folder, ...options.env },
     });
-    const routingId = randomUUID();
-    const sockets = {
-      shell: new Dealer({ routingId }),
-      control: new Dealer({ routingId }),
-      stdin: new Dealer({ routingId }), // the same as shell's: questions find their way by it
-      iopub: new Subscriber(),
-      heartbeat: new HeartbeatSocket(),
-    };
-    sockets.shell.connect(`tcp://127.0.0.1:${shell}`);
-    sockets.control.connect(`tcp://127.0.0.1:${control}`);
-    sockets.stdin.connect(`tcp://127.0.0.1:${stdin}`);
-    sockets.iopub.connect(`tcp://127.0.0.1:${iopub}`);
-    sockets.heartbeat.connect(`tcp://127.0.0.1:${heartbeat}`);
-    const client = new Client(child, folder, sockets);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => options.log?.(text));
+    const sockets = openSockets(options.curve);
+    const { transport, ip } = connection;
+    const address = (port: number) => `${transport}://${ip}${transport === "ipc" ? "-" : ":"}${port}`;
+    sockets.shell.connect(address(shell));
+    sockets.control.connect(address(control));
+    sockets.stdin.connect(address(stdin));
+    sockets.iopub.connect(address(iopub));
+    sockets.heartbeat.connect(address(heartbeat));
+    const client = new Client(child, folder, file, sockets);
     const welcomed = client.published((message) => message.type === "iopub_welcome");
     sockets.iopub.subscribe("");
-    await welcomed;
+    if (options.command === undefined) await welcomed;
     return client;
   }
 
   /** A kernel that has run a cell: its compiler is loaded. Types are not checked, so that a test may run what they forbid. */
-  static async warm(options: { cwd?: string } = {}): Promise<Client> {
+  static async warm(options: StartOptions = {}): Promise<Client> {
     const client = await Client.start(options);
     await client.execute("%types off");
     await client.execute("0");
@@ -115,6 +123,11 @@ export class Client {
     for (const part of parts) hmac.update(part);
     await this.sockets[channel].send([DELIMITER, hmac.digest("hex"), ...parts, ...(extra.buffers ?? [])]);
     return header.msg_id;
+  }
+
+  /** Sends these frames and nothing else. */
+  async sendFrames(channel: RequestChannel, frames: readonly (string | Uint8Array)[]): Promise<void> {
+    await this.sockets[channel].send([...frames]);
   }
 
   async request(
@@ -182,10 +195,16 @@ export class Client {
     return answer!.toString();
   }
 
+  /** Ends a kernel that may not answer any more. */
+  async kill(): Promise<void> {
+    this.process.kill("SIGKILL");
+    await this.stop();
+  }
+
   async stop(): Promise<void> {
     const ended = new Promise<void>((resolve) => this.process.once("exit", () => resolve()));
     if (this.process.exitCode === null && this.process.signalCode === null) {
-      await this.send("control", "shutdown_request", { restart: false });
+      if (!this.process.killed) await this.send("control", "shutdown_request", { restart: false });
       await ended;
     }
     this.closed = true;
@@ -214,6 +233,23 @@ export class Client {
       if (!this.closed) throw error;
     }
   }
+}
+
+function openSockets(curve: StartOptions["curve"]) {
+  const routingId = randomUUID();
+  const keys = curve && {
+    curveServerKey: curve.serverKey,
+    curvePublicKey: curve.publicKey,
+    curveSecretKey: curve.secretKey,
+  };
+  const options = { ...keys, reconnectInterval: 1, linger: 0 };
+  return {
+    shell: new Dealer({ routingId, ...options }),
+    control: new Dealer({ routingId, ...options }),
+    stdin: new Dealer({ routingId, ...options }), // the same as shell's: questions find their way by it
+    iopub: new Subscriber({ ...options, receiveHighWaterMark: 0 }),
+    heartbeat: new HeartbeatSocket(options),
+  };
 }
 
 function decode(frames: readonly Buffer[]): Message {

@@ -1,26 +1,17 @@
-import type { Content } from "../jupyter/protocol.js";
-import { flagField, numberField, textField } from "../jupyter/protocol.js";
+import { flagField, numberField, textField, type Content } from "../jupyter/protocol.js";
+import { HistoryFiles, type Entry } from "./history-files.js";
 
-interface Entry {
-  readonly session: number;
-  readonly line: number;
-  readonly input: string;
-  output: string | null;
-}
-
-/** What was run, for `history_request`: tail, range and search. */
+/** What was run, in this kernel and in earlier ones, for `history_request`: tail, range and search. */
 export class History {
-  private readonly entries: Entry[] = [];
-  private readonly session = 1;
+  constructor(private readonly files = new HistoryFiles()) {}
 
   add(line: number, input: string): void {
-    this.entries.push({ session: this.session, line, input, output: null });
+    this.files.write({ line, input });
   }
 
   /** The text form of a result, once it is there. */
   setOutput(line: number, output: string): void {
-    const entry = this.entries.findLast((it) => it.line === line);
-    if (entry !== undefined) entry.output = output;
+    this.files.write({ line, output });
   }
 
   reply(request: Content): Content {
@@ -37,28 +28,32 @@ export class History {
       case "range": {
         const start = numberField(request, "start", 0);
         const stop = numberField(request, "stop", Infinity);
-        const asked = numberField(request, "session", 0);
-        const session = asked <= 0 ? this.session + asked : asked;
-        return this.entries.filter((it) => it.session === session && it.line >= start && it.line < stop);
+        const session = this.files.session(numberField(request, "session", 0));
+        return this.files.entries(session).filter(({ line }) => line >= start && line < stop);
       }
       case "search": {
         const pattern = globPattern(textField(request, "pattern", "*"));
-        const found = this.entries.filter((it) => pattern.test(it.input));
-        return latest(flagField(request, "unique", false) ? unique(found) : found, count);
+        return this.latest(count, (entry) => pattern.test(entry.input), flagField(request, "unique", false));
       }
       default:
-        return latest(this.entries, count);
+        return this.latest(count, () => true, false);
     }
   }
-}
 
-function latest(entries: readonly Entry[], count: number): Entry[] {
-  return Number.isFinite(count) ? entries.slice(Math.max(0, entries.length - count)) : [...entries];
-}
-
-/** The last of each input. */
-function unique(entries: readonly Entry[]): Entry[] {
-  return [...new Map(entries.map((entry) => [entry.input, entry])).values()].sort((a, b) => a.line - b.line);
+  /** The last `count` entries that fit, oldest first; with `unique` the last of each input. */
+  private latest(count: number, fits: (entry: Entry) => boolean, unique: boolean): Entry[] {
+    const found: Entry[] = [];
+    const inputs = new Set<string>();
+    for (const session of this.files.sessions()) {
+      for (const entry of this.files.entries(session).toReversed()) {
+        if (found.length >= count) return found.reverse();
+        if (!fits(entry) || (unique && inputs.has(entry.input))) continue;
+        inputs.add(entry.input);
+        found.push(entry);
+      }
+    }
+    return found.reverse();
+  }
 }
 
 /** `*` and `?` as in a shell, over the whole input. */
