@@ -3,6 +3,7 @@ import { writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { StreamName } from "../jupyter/protocol.js";
+import { OutputBudget } from "./budget.js";
 import { Cells } from "./cells.js";
 import { Comms } from "./comms.js";
 import { errorContent, installStackTraces } from "./errors.js";
@@ -17,9 +18,11 @@ import type { SupervisorData } from "./supervisor.js";
 const LAST_WORDS_MS = 2000;
 
 const ring = new OutputRing();
+const budget = new OutputBudget();
 const { port1: port, port2 } = new MessageChannel();
 
 const post = (value: FromMain, buffers: readonly Uint8Array[] = []): void => {
+  if (value.kind === "done") write(value.run, "stderr", budget.summary(value.run));
   const envelope: Envelope<FromMain> = { value, buffers, outputBefore: ring.written };
   port.postMessage(envelope);
 };
@@ -58,7 +61,14 @@ function quickenConsole(): void {
 }
 
 function print(name: StreamName, text: string): void {
-  ring.write(cells.current?.cell.run ?? 0, name, text, wake);
+  const run = cells.current?.cell.run ?? 0;
+  const { text: kept, notice } = budget.take(run, text);
+  write(run, name, kept);
+  write(run, "stderr", notice);
+}
+
+function write(run: number, name: StreamName, text: string): void {
+  ring.write(run, name, text, wake);
 }
 
 function startSupervisor(): void {

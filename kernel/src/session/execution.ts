@@ -1,3 +1,4 @@
+import { OutputBudget } from "../executor/budget.js";
 import { sourceFrame } from "../executor/errors.js";
 import type { CommMessage, CompiledCell, FromExecutor, RunOutcome } from "../executor/messages.js";
 import { lineStarts, positionAt } from "../executor/sourcemap.js";
@@ -40,6 +41,7 @@ export class Execution {
   private readonly usages = new Map<number, (usage: { cpuPercent: number; resident: number }) => void>();
   private serial = 0;
   private inputId: number | null = null;
+  private readonly nativeBudget = new OutputBudget();
 
   constructor(
     private readonly host: ExecutionHost,
@@ -181,7 +183,7 @@ export class Execution {
   private startExecutor(): Executor {
     return new Executor({
       message: (message, buffers) => this.receive(message, buffers),
-      nativeOutput: (name, text) => this.stream(this.runs.latest?.run ?? 0, name, text),
+      nativeOutput: (name, text) => this.nativeOutput(this.runs.latest?.run ?? 0, name, text),
       died: (report) => this.replaceExecutor(report),
     });
   }
@@ -205,6 +207,9 @@ export class Execution {
       case "input":
         return this.ask(message);
       case "done":
+        if (this.nativeBudget.summary(message.run) !== "") {
+          this.stream(message.run, "stderr", this.nativeBudget.summary(message.run));
+        }
         return this.runs.get(message.run)?.finish(message.outcome);
       case "comm_open":
       case "comm_msg":
@@ -233,6 +238,12 @@ export class Execution {
     if (active === undefined) return;
     this.inputId = id;
     this.host.askInput(active.request, { prompt, password });
+  }
+
+  private nativeOutput(run: number, name: StreamName, text: string): void {
+    const { text: kept, notice } = this.nativeBudget.take(run, text);
+    if (kept !== "") this.stream(run, name, kept);
+    if (notice !== "") this.stream(run, "stderr", notice);
   }
 
   private stream(run: number, name: StreamName, text: string): void {
