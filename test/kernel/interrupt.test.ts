@@ -41,7 +41,7 @@ describe("interrupt", () => {
 
   it("lets a cell clean up, and tells who listens to the signal", async () => {
     const id = await client.start(
-      "kernel.signal.addEventListener('abort', () => console.log('told'));\ntry { console.log('in'); await sleep(1e6) } finally { console.log('cleaned') }",
+      "kernel.signal.addEventListener('abort', () => console.log('told'));\nsetTimeout(() => console.log('in'));\ntry { await sleep(1e6) } finally { console.log('cleaned') }",
     );
     await client.published((message) => message.type === "stream" && message.parent["msg_id"] === id);
     await client.request("control", "interrupt_request");

@@ -26,14 +26,23 @@ export interface HandlerTable {
 interface Lane {
   readonly waiting: Request[];
   running: Request | null;
+  /** How many requests ever came. */
+  arrived: number;
 }
+
+/**
+ * Servers and front ends take the kernel for busy by the latest status, except by one whose parent is of a type that they do not
+ * track. The status of everything but cells names such a parent (same id, other type): neither a completion nor a comm message
+ * makes the dot blink, between cells or during one. Futures and `nbclient` go by the id alone.
+ */
+const UNTRACKED = "kernel_info_request";
 
 /** Messages in, messages out: signatures, the table of handlers, busy and idle around each request. */
 export class Dispatcher {
   private readonly session = randomUUID();
   private readonly username = safeUsername();
   private readonly wire: Wire;
-  private readonly lanes = new Map<string, Lane>([["", { waiting: [], running: null }]]);
+  private readonly lanes = new Map<string, Lane>([["", newLane()]]);
   private rejected = 0;
   private announced = false;
 
@@ -77,7 +86,7 @@ export class Dispatcher {
 
   openSubshell(): string {
     const id = randomUUID();
-    this.lanes.set(id, { waiting: [], running: null });
+    this.lanes.set(id, newLane());
     return id;
   }
 
@@ -99,17 +108,19 @@ export class Dispatcher {
       return;
     }
     const type = request.header.msg_type;
-    const queued = this.table.queued[type];
+    const queued = own(this.table.queued, type);
     if (queued !== undefined && channel === "shell") return this.enqueue(request, queued);
-    const handler = this.table.immediate[type];
+    const handler = own(this.table.immediate, type);
     if (handler === undefined) process.stderr.write(`Nobody answers ${type} on ${channel}.\n`);
     void this.handle(channel, request, handler ?? (() => ({ reply: null })));
   }
 
   private enqueue(request: Request, handler: Handler): void {
     const id = request.header.subshell_id ?? "";
-    const lane = this.lanes.get(id) ?? this.lanes.get("")!;
+    const lane = this.lanes.get(id);
+    if (lane === undefined) return void this.handle("shell", request, () => this.noSubshell(id));
     lane.waiting.push(request);
+    lane.arrived += 1;
     if (lane.running === null) void this.drain(lane, handler);
   }
 
@@ -122,26 +133,41 @@ export class Dispatcher {
     lane.running = null;
   }
 
+  /** Gives up what waits behind a failed cell: all that came until a whole turn of the event loop brought nothing more. */
   private async abort(lane: Lane): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve)); // what is in the socket already waits too
+    for (let seen = -1; seen !== lane.arrived;) {
+      seen = lane.arrived;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     for (const request of lane.waiting.splice(0)) {
       await this.handle("shell", request, () => ({ reply: this.table.aborted(request) }));
     }
   }
 
+  private noSubshell(id: string): Handled {
+    const evalue = `[subshell] no subshell "${id}". Open: ${this.subshells.join(", ") || "none"}. Send create_subshell_request on control first.`;
+    const reply = { status: "error", ename: "OptionError", evalue, traceback: [evalue] };
+    return { reply: { ...reply, execution_count: 0, payload: [], user_expressions: {} } };
+  }
+
   private async handle(channel: RequestChannel, request: Request, handler: Handler): Promise<Handled> {
-    const isTracked = channel !== "stdin";
-    if (isTracked) this.status("busy", request.header);
+    const isAnnounced = channel !== "stdin";
+    const parent = this.isCell(request) ? request.header : { ...request.header, msg_type: UNTRACKED };
+    if (isAnnounced) this.status("busy", parent);
     const handled = await this.answered(request, channel, handler);
     const replyType = request.header.msg_type.replace(/_request$/, "_reply");
     if (handled.reply !== null) this.send(channel, request, replyType, handled.reply);
-    if (isTracked) this.status("idle", request.header);
-    if (isTracked) this.remindBusy(request);
+    if (isAnnounced) this.status("idle", parent);
+    if (isAnnounced) this.remindBusy(request);
     handled.after?.();
     return handled;
   }
 
-  /** Front ends show the latest status: an answer given while a cell runs must not leave them at idle. */
+  private isCell({ header }: Request): boolean {
+    return own(this.table.queued, header.msg_type) !== undefined;
+  }
+
+  /** For front ends that track every type: an answer given while a cell runs must not leave them at idle. */
   private remindBusy(answered: Request): void {
     for (const { running } of this.lanes.values()) {
       if (running !== null && running !== answered) return this.status("busy", running.header);
@@ -177,6 +203,15 @@ export class Dispatcher {
     };
     return this.wire.encode(identities, header, parent, metadata ?? {}, content, buffers);
   }
+}
+
+function newLane(): Lane {
+  return { waiting: [], running: null, arrived: 0 };
+}
+
+/** A type comes from outside: "constructor" is none of ours. */
+function own<Value>(table: Readonly<Record<string, Value>>, type: string): Value | undefined {
+  return Object.hasOwn(table, type) ? table[type] : undefined;
 }
 
 function safeUsername(): string {

@@ -1,4 +1,4 @@
-import { Reply, Router, XPublisher } from "zeromq";
+import { Router, XPublisher } from "zeromq";
 import { address, type Connection } from "./connection.js";
 
 export type Frames = Uint8Array[];
@@ -30,7 +30,14 @@ class Writer {
   private async drain(): Promise<void> {
     for (let batch = this.queue; batch.length > 0; batch = this.queue) {
       this.queue = [];
-      for (const frames of batch) await this.socket.send(frames);
+      for (const frames of batch) {
+        try {
+          await this.socket.send(frames);
+        } catch (error) {
+          // A peer that is gone must not keep what others wait for.
+          process.stderr.write(`A message could not be sent: ${String(error)}\n`);
+        }
+      }
     }
     this.running = null;
   }
@@ -45,12 +52,14 @@ export class Sockets {
     stdin: new Router(this.options),
   };
   private readonly iopub = new XPublisher(this.options);
-  private readonly heartbeat = new Reply(this.options);
+  /** No `Reply`: that fails for good when a peer leaves between its beat and the answer. */
+  private readonly heartbeat = new Router(this.options);
   private readonly writers = {
     shell: new Writer(this.routers.shell),
     control: new Writer(this.routers.control),
     stdin: new Writer(this.routers.stdin),
     iopub: new Writer(this.iopub),
+    hb: new Writer(this.heartbeat),
   };
 
   async bind(connection: Connection): Promise<void> {
@@ -70,7 +79,7 @@ export class Sockets {
     void receive(this.iopub, ([frame]) => {
       if (frame !== undefined && frame[0] === 1) events.subscribed(frame.subarray(1));
     });
-    void this.echo();
+    void receive(this.heartbeat, (frames) => this.writers.hb.send(frames));
   }
 
   send(channel: RequestChannel | "iopub", frames: Frames): void {
@@ -87,12 +96,15 @@ export class Sockets {
     this.iopub.close();
     this.heartbeat.close();
   }
-
-  private async echo(): Promise<void> {
-    for await (const frames of this.heartbeat) await this.heartbeat.send(frames);
-  }
 }
 
 async function receive(socket: AsyncIterable<Buffer[]>, use: (frames: Frames) => void): Promise<void> {
-  for await (const frames of socket) use(frames);
+  for await (const frames of socket) {
+    try {
+      use(frames);
+    } catch (error) {
+      // One message must not end the reading of all that follow.
+      process.stderr.write(`A message was dropped: ${error instanceof Error ? error.stack : String(error)}\n`);
+    }
+  }
 }
