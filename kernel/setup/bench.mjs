@@ -5,5 +5,5 @@ import { setUp } from "./setup.mjs";
 await script(async (args) => {
   await setUp();
   await run("node", ["node_modules/typescript/bin/tsc", "-p", "test/bench"]);
-  await run("node", ["test/bench/lib/main.js", ...args]);
+  await run("node", ["test/bench/lib/bench/main.js", ...args]);
 });

@@ -53,6 +53,7 @@ export function table(rows: readonly Row[]): string {
 }
 
 function show(value: number, unit: string): string {
+  if (!Number.isFinite(value)) return "never";
   if (unit === "bytes") return `${(value / 1e6).toFixed(1)}e6`;
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
 }

@@ -38,7 +38,7 @@ export async function training(python: string | null): Promise<Row[]> {
     }
     const rivals = (pick: (m: Measurement) => number) => new Map([...peers].map(([name, m]) => [name, pick(m)]));
     for (const kind of OURS) {
-      const ours = measure(process.execPath, ["test/bench/lib/training-step.js", kind, ...sizes]);
+      const ours = measure(process.execPath, ["test/bench/lib/bench/training-step.js", kind, ...sizes]);
       const label = `${shape.name}, ${kind}`;
       rows.push(
         ...compare(
@@ -68,7 +68,7 @@ function measure(command: string, args: readonly string[]): Measurement {
   const env = { ...process.env };
   delete env.OPENBLAS_CORETYPE;
   delete env.OPENBLAS_L2_SIZE;
-  const cwd = fileURLToPath(new URL("../../..", import.meta.url));
+  const cwd = fileURLToPath(new URL("../../../..", import.meta.url));
   const output = execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
   return JSON.parse(output.trim().split("\n").at(-1)!) as Measurement;
 }

@@ -1,0 +1,247 @@
+/**
+ * Our kernel beside those of Deno, tslab and IPython, by one client: how soon they answer, also while a cell runs, what they do
+ * with much output and with interrupts, and their memory. Each case is the median of its runs.
+ */
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Client, streamText, type Message, type StartOptions } from "../kernel/client.js";
+import { compare, type Row } from "./report.js";
+
+interface Rival {
+  readonly name: string;
+  readonly start: StartOptions;
+  /** The same deeds in its language. */
+  readonly words: Words;
+}
+
+interface Words {
+  readonly spin: (seconds: number) => string;
+  readonly spinAfterAwait: string;
+  readonly awaitForEver: string;
+  readonly lines: (count: number) => string;
+  readonly member: string;
+  readonly typed: (cell: number) => string;
+}
+
+type Measured = Map<string, { readonly unit: string; readonly value: number }>;
+
+const STARTS = 5;
+const CELLS = 60;
+const REPEATS = 20;
+const LINES = 100_000;
+/** What takes longer than this counts as never. */
+const LIMIT_MS = 15_000;
+
+const TYPESCRIPT: Words = {
+  spin: (seconds) => `for (const end = Date.now() + ${seconds * 1000}; Date.now() < end; );`,
+  spinAfterAwait: "await new Promise((resolve) => setTimeout(resolve, 1)); for (;;);",
+  awaitForEver: "await new Promise(() => {})",
+  lines: (count) => `for (let line = 0; line < ${count}; line++) console.log("line " + line)`,
+  member: "Math.hyp",
+  typed: (cell) => `interface Point${cell} { readonly x: number; readonly y: number; readonly label?: string }
+class Cloud${cell}<T extends Point${cell}> {
+  private readonly points: T[] = [];
+  add(point: T): this { this.points.push(point); return this; }
+  get centre(): { x: number; y: number } {
+    const sum = this.points.reduce((total, { x, y }) => ({ x: total.x + x, y: total.y + y }), { x: 0, y: 0 });
+    return { x: sum.x / this.points.length, y: sum.y / this.points.length };
+  }
+}
+const cloud${cell} = new Cloud${cell}<Point${cell}>().add({ x: 1, y: 2 }).add({ x: 3, y: 4, label: "b" });
+const centres${cell}: ReadonlyMap<string, number> = new Map(Object.entries(cloud${cell}.centre));
+centres${cell}.get("x")`,
+};
+
+const PYTHON: Words = {
+  spin: (seconds) => `import time\nend = time.time() + ${seconds}\nwhile time.time() < end: pass`,
+  spinAfterAwait: "import asyncio\nawait asyncio.sleep(0.001)\nwhile True: pass",
+  awaitForEver: "import asyncio\nawait asyncio.Event().wait()",
+  lines: (count) => `for line in range(${count}): print("line", line)`,
+  member: "import math\nmath.hyp",
+  typed: (cell) => `class Cloud${cell}:\n  def __init__(self): self.points = []\n  def add(self, x, y):
+    self.points.append((x, y))\n    return self\n  @property\n  def centre(self):
+    n = len(self.points)\n    return {"x": sum(x for x, _ in self.points) / n, "y": sum(y for _, y in self.points) / n}
+cloud${cell} = Cloud${cell}().add(1, 2).add(3, 4)\ncentres${cell} = dict(cloud${cell}.centre)\ncentres${cell}["x"]`,
+};
+
+/** @param python interpreter of an environment; it has ipykernel, and its folder may have Deno and tslab in node_modules */
+export async function kernel(python: string | null): Promise<Row[]> {
+  const ours = await measure({ name: "ours", start: {}, words: TYPESCRIPT });
+  const theirs: [string, Measured][] = [];
+  for (const rival of rivals(python)) theirs.push([rival.name, await measure(rival)]);
+  return [...ours].flatMap(([name, { unit, value }]) => {
+    const of = theirs.flatMap(([rival, all]) => (all.has(name) ? [[rival, all.get(name)!.value] as const] : []));
+    return compare("kernel", name, unit, value, new Map(of));
+  });
+}
+
+function rivals(python: string | null): Rival[] {
+  if (python === null) return [];
+  const modules = join(dirname(dirname(python)), "node_modules");
+  const deno = join(modules, "deno", "deno");
+  const tslab = join(modules, "tslab", "bin", "tslab");
+  const startedBy = (command: (file: string) => string[]) => ({ start: { command } });
+  const all = [
+    {
+      name: "Deno",
+      at: deno,
+      words: TYPESCRIPT,
+      ...startedBy((file) => [deno, "jupyter", "--kernel", "--conn", file]),
+    },
+    {
+      name: "tslab",
+      at: tslab,
+      words: TYPESCRIPT,
+      ...startedBy((file) => [process.execPath, tslab, "kernel", "--config-path", file]),
+    },
+    {
+      name: "ipykernel",
+      at: python,
+      words: PYTHON,
+      ...startedBy((file) => [python, "-m", "ipykernel_launcher", "-f", file]),
+    },
+  ];
+  return all.filter(({ at }) => existsSync(at));
+}
+
+async function measure(rival: Rival): Promise<Measured> {
+  const measured: Measured = new Map();
+  const note = (name: string, unit: string, value: number) => measured.set(name, { unit, value });
+  const starts: number[] = [];
+  const firsts: number[] = [];
+  for (let round = 0; round < STARTS; round++) {
+    const { client, ready, first } = await ready1(rival);
+    starts.push(ready);
+    firsts.push(first);
+    await client.kill();
+  }
+  note("start to kernel_info_reply", "ms", median(starts));
+  note("start to the first cell's reply", "ms", median(firsts));
+  const { client } = await ready1(rival);
+  await sleep(3000); // what a kernel loads beside its first answers
+  note("memory after the first cell", "bytes", memoryOf(client.process.pid!));
+  await answers(client, rival, note);
+  await output(client, rival, note);
+  note("memory at the end", "bytes", memoryOf(client.process.pid!));
+  await client.kill();
+  await interrupts(rival, note);
+  return measured;
+}
+
+type Note = (name: string, unit: string, value: number) => void;
+
+async function ready1(rival: Rival): Promise<{ client: Client; ready: number; first: number }> {
+  const start = performance.now();
+  const client = await Client.start(rival.start);
+  await client.request("shell", "kernel_info_request");
+  const ready = performance.now() - start;
+  await client.reply(await client.start("1 + 1"));
+  return { client, ready, first: performance.now() - start };
+}
+
+async function answers(client: Client, { words, name }: Rival, note: Note): Promise<void> {
+  for (let cell = 1; cell < CELLS; cell++) await client.reply(await client.start(words.typed(cell)));
+  const typed: number[] = [];
+  for (let cell = CELLS; cell < CELLS + REPEATS; cell++) typed.push(await replied(client, words.typed(cell)));
+  note(`12 lines after ${CELLS} cells`, "ms", median(typed));
+  note(`1 + 1 after ${CELLS} cells`, "ms", await repeated(() => replied(client, "1 + 1")));
+  if (name === "ours") {
+    await client.reply(await client.start("%types off"));
+    note(`1 + 1 after ${CELLS} cells, types off`, "ms", await repeated(() => replied(client, "1 + 1")));
+  }
+  const complete = () =>
+    timed(client.request("shell", "complete_request", { code: words.member, cursor_pos: words.member.length }));
+  await complete();
+  note("completion, idle", "ms", await repeated(complete));
+  const busy = async (ask: () => Promise<number>): Promise<number> => {
+    const id = await client.start(words.spin(2));
+    await client.published(
+      (message) =>
+        (message.type === "execute_input" && message.parent["msg_id"] === id) ||
+        (message.content["execution_state"] === "busy" && message.parent["msg_id"] === id),
+    );
+    await sleep(100);
+    const value = await ask();
+    await client.reply(id);
+    return value;
+  };
+  note("completion, busy", "ms", await busy(complete));
+  note("control, busy", "ms", await busy(() => timed(client.request("control", "kernel_info_request"))));
+  note("heartbeat, busy", "ms", await busy(() => timed(client.heartbeat("beat"))));
+}
+
+async function output(client: Client, { words }: Rival, note: Note): Promise<void> {
+  const start = performance.now();
+  const id = await client.start(words.lines(LINES));
+  const executed = await within(client.finished(id));
+  note(`${LINES} lines, to idle`, "ms", executed === null ? Infinity : performance.now() - start);
+  const lines = (messages: readonly Message[]) => streamText(messages).split("\n").length - 1;
+  note(`${LINES} lines, arrived by idle`, "lines", lines(executed?.published ?? client.iopub));
+}
+
+async function interrupts(rival: Rival, note: Note): Promise<void> {
+  const cases = {
+    "endless loop": "for (;;);",
+    "loop after an await": rival.words.spinAfterAwait,
+    "await for ever": rival.words.awaitForEver,
+  };
+  if (rival.words === PYTHON) cases["endless loop"] = "while True: pass";
+  for (const [name, code] of Object.entries(cases)) {
+    const { client } = await ready1(rival);
+    const id = await client.start(code);
+    await sleep(500);
+    const start = performance.now();
+    if (rival.name === "ours" || rival.name === "Deno") await client.send("control", "interrupt_request", {});
+    else client.process.kill("SIGINT");
+    note(`interrupt, ${name}`, "ms", (await within(client.reply(id))) === null ? Infinity : performance.now() - start);
+    await client.kill();
+  }
+}
+
+async function replied(client: Client, code: string): Promise<number> {
+  return timed(client.reply(await client.start(code)));
+}
+
+async function timed(answer: Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  return (await within(answer)) === null ? Infinity : performance.now() - start;
+}
+
+async function repeated(once: () => Promise<number>): Promise<number> {
+  const values: number[] = [];
+  for (let round = 0; round < REPEATS; round++) values.push(await once());
+  return median(values);
+}
+
+async function within<Value>(promise: Promise<Value>): Promise<Value | null> {
+  const limit = new AbortController();
+  const late = sleep(LIMIT_MS, null, { signal: limit.signal }).catch(() => null);
+  const value = await Promise.race([promise, late]);
+  limit.abort();
+  return value;
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+/** Bytes of a process and all below it; pages that several share count once in total. */
+function memoryOf(pid: number): number {
+  const parents = new Map<number, number>();
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    const status = readIfThere(`/proc/${entry}/status`);
+    parents.set(Number(entry), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+  }
+  const isBelow = (child: number): boolean => child === pid || (parents.has(child) && isBelow(parents.get(child)!));
+  const share = (child: number) => Number(/^Pss:\s+(\d+)/m.exec(readIfThere(`/proc/${child}/smaps_rollup`))?.[1] ?? 0);
+  return [...parents.keys()].filter(isBelow).reduce((total, child) => total + share(child) * 1024, 0);
+}
+
+function readIfThere(path: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return ""; // it has ended meanwhile
+  }
+}
