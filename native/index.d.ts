@@ -114,6 +114,15 @@ export interface EngineInfo {
   /** Threads that compute. `NIBBLE_LAB_THREADS` sets their number. */
   threads: number;
 }
+/** What `fakeQuantBackward` returns. */
+export interface FakeQuantGradients {
+  /** `[rows, columns]`: `dy` inside the grid, 0 outside. */
+  w: Handle;
+  /** `[rows, groups]`: `round(w/s) − w/s` inside, `q − z` outside. */
+  scales: Handle;
+  /** `[rows, groups]`: 0 inside, `−s` outside. */
+  zeroPoints: Handle;
+}
 /** What `quantizeInteger` returns. */
 export interface IntegerCodes {
   /** u8 `[rows, bytes of a row]`, "weights". */
@@ -312,6 +321,16 @@ export declare function cacheWrite(cache: Handle, x: Handle, position: number): 
 export declare function categories(): Category[];
 /** Lowers the interrupt flag. */
 export declare function clearInterrupt(): void;
+/** `target = min(max(target, low), high)`. */
+export declare function clampInPlace(target: Handle, low: number, high: number): void;
+/** The packed codes `clamp(round(w/s) + z, 0, 2^bits − 1)` on given grids, "weights". */
+export declare function codesOnGrid(
+  w: Handle,
+  scales: Handle,
+  zeroPoints: Handle,
+  bits: number,
+  group: number,
+): Handle;
 /** Rows of several tensors, one after the other. */
 export declare function concatRows(xs: Array<Handle>): Handle;
 /** The weight as f32 `[rows, columns]`, charged as "workspace". */
@@ -324,6 +343,26 @@ export declare function embeddingBackward(ids: Handle, dy: Handle, into: Handle)
 export declare function embeddingForward(ids: Handle, weight: Handle): Handle;
 /** Processor, instruction set and number of threads: print them beside every measurement. */
 export declare function engineInfo(): EngineInfo;
+/** Straight-through gradients of `fakeQuantForward` for `dy[rows, columns]`. */
+export declare function fakeQuantBackward(
+  dy: Handle,
+  w: Handle,
+  scales: Handle,
+  zeroPoints: Handle,
+  bits: number,
+  group: number,
+): FakeQuantGradients;
+/**
+ * `s·(clamp(round(w/s) + z, 0, 2^bits − 1) − z)`: `w[rows, columns]`, `scales` and `zeroPoints[rows, groups]`, `group`
+ * columns a group (0: the row). Zero points are rounded first.
+ */
+export declare function fakeQuantForward(
+  w: Handle,
+  scales: Handle,
+  zeroPoints: Handle,
+  bits: number,
+  group: number,
+): Handle;
 /** Rows of `x` by number, `rows` i32 `[n]`. */
 export declare function gatherRows(x: Handle, rows: Handle): Handle;
 /** `√ Σ g²` over all gradients, in double precision and a fixed order. */

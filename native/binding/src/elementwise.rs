@@ -37,6 +37,12 @@ pub fn scale_in_place(target: Handle, factor: f64) -> Result<()> {
     ops::scale_in_place(Engine::process(), target, factor).or_throw()
 }
 
+/// `target = min(max(target, low), high)`.
+#[napi(catch_unwind)]
+pub fn clamp_in_place(target: Handle, low: f64, high: f64) -> Result<()> {
+    ops::clamp_in_place(Engine::process(), target, low, high).or_throw()
+}
+
 /// `x[.., n] + bias[n]`.
 #[napi(catch_unwind)]
 pub fn add_bias(x: Handle, bias: Handle) -> Result<Handle> {

@@ -8,6 +8,7 @@ mod error;
 mod job;
 
 pub mod elementwise;
+pub mod fake_quant;
 pub mod linear;
 pub mod memory;
 pub mod pca;

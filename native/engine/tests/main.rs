@@ -14,6 +14,7 @@ mod attention;
 mod bits;
 mod doors;
 mod elementwise;
+mod fake_quant;
 mod format;
 mod gemm;
 mod gpu;

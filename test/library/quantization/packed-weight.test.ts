@@ -8,6 +8,7 @@ import {
   PackedWeight,
   quantizers,
   Random,
+  ScaleAdapter,
   scope,
   sum,
   Tensor,
@@ -38,6 +39,13 @@ function dense(): Tensor {
 function along(y: Tensor): Tensor {
   return sum(multiply(y, Tensor.from(direction, [TOKENS, ROWS])));
 }
+/** Gives the weight a relative change that trains and is 0 so far. */
+function changed(packed: PackedWeight): Tensor {
+  const delta = Tensor.zeros(packed.scales.shape);
+  delta.requiresGrad = true;
+  packed.adapter = new ScaleAdapter({ delta }, 0);
+  return delta;
+}
 
 describe("PackedWeight", () => {
   it.each(names)("multiplies like the decoded weight, forward and backward: %s", (name) => {
@@ -64,23 +72,21 @@ describe("PackedWeight", () => {
       expect(largestDifference(absolute.scales.grad!, expected)).toBeLessThan(2e-4);
 
       const relative = new PackedWeight(quantizers.rtn.quantize(dense(), options));
-      relative.delta = Tensor.zeros(relative.scales.shape);
-      relative.delta.requiresGrad = true;
+      const delta = changed(relative);
       backward(along(relative.forward(Tensor.from(inputs, [TOKENS, COLUMNS]))));
       const chained = expected.map((gradient, i) => gradient * grid.scales[i]!);
-      expect(largestDifference(relative.delta.grad!, chained)).toBeLessThan(2e-4);
+      expect(largestDifference(delta.grad!, chained)).toBeLessThan(2e-4);
     });
   });
 
   it("computes the relative gradient although its scales were freed with the scope of the forward pass", () => {
     scope(() => {
       const packed = new PackedWeight(formats["int3, groups of 16"]());
-      packed.delta = Tensor.zeros(packed.scales.shape);
-      packed.delta.requiresGrad = true;
+      const delta = changed(packed);
       const x = Tensor.from(inputs, [TOKENS, COLUMNS]);
       x.requiresGrad = true;
       backward(along(scope(() => packed.forward(x))));
-      expect(packed.delta.grad).not.toBeNull();
+      expect(delta.grad).not.toBeNull();
       expect(x.grad).not.toBeNull();
     });
   });
@@ -91,28 +97,68 @@ describe("PackedWeight", () => {
       const x = Tensor.from(inputs, [TOKENS, COLUMNS]);
       const forward = () => noGrad(() => packed.forward(x).arraySync());
       const [plain, hash] = [forward(), packed.codesHash()];
-      packed.delta = Tensor.zeros(packed.scales.shape);
+      const delta = changed(packed);
       expect(forward()).toEqual(plain);
-      packed.delta.write(Float32Array.from({ length: ROWS }, (_, i) => 0.01 * (i - 4)));
+      delta.write(Float32Array.from({ length: ROWS }, (_, i) => 0.01 * (i - 4)));
       const [moved, decoded] = [forward(), packed.dequantize().arraySync()];
       expect(moved).not.toEqual(plain);
-      packed.merge();
-      expect(packed.delta).toBeNull();
+      const merged = packed.merged();
+      expect(merged.adapter).toBeNull();
+      expect(noGrad(() => merged.forward(x).arraySync())).toEqual(moved);
+      expect(merged.dequantize().arraySync()).toEqual(decoded);
+      expect([merged.codesHash(), packed.codesHash()]).toEqual([hash, hash]);
       expect(forward()).toEqual(moved);
-      expect(packed.dequantize().arraySync()).toEqual(decoded);
-      expect(packed.codesHash()).toBe(hash);
     });
   });
 
-  it("leaves a model that shares its scales as it was when it merges", () => {
+  it("keeps the stored grid below an adapter, which a shared weight does not see", () => {
     scope(() => {
       const packed = new PackedWeight(formats["int4, groups of 32"]());
       const twin = packed.share();
-      const before = twin.dequantize().arraySync();
-      packed.delta = Tensor.full(packed.scales.shape, 0.5);
-      packed.merge();
-      expect(twin.dequantize().arraySync()).toEqual(before);
+      const [before, scales] = [twin.dequantize().arraySync(), packed.scales.arraySync()];
+      changed(packed).write(new Float32Array(packed.scales.size).fill(0.5));
       expect(packed.dequantize().arraySync()).not.toEqual(before);
+      expect(twin.dequantize().arraySync()).toEqual(before);
+      expect(packed.scales.arraySync()).toEqual(scales);
+    });
+  });
+
+  it("brings scales that an update moved to 0 or below back above it", () => {
+    scope(() => {
+      const packed = new PackedWeight(formats["int2 per channel"]());
+      const delta = changed(packed);
+      delta.write(Float32Array.from({ length: ROWS }, (_, i) => -2 + 0.5 * i));
+      packed.constrain();
+      expect([...delta.arraySync()]).toEqual(
+        Array.from({ length: ROWS }, (_, i) => Math.max(Math.fround(-0.999), -2 + 0.5 * i)),
+      );
+      const scales = Tensor.full(packed.scales.shape, -1);
+      packed.adapter = new ScaleAdapter({ scales }, 1e-3);
+      packed.constrain();
+      expect([...scales.arraySync()].every((scale) => scale === Math.fround(1e-3))).toBe(true);
+    });
+  });
+
+  it.each([0, 16])("has the zero-point gradient of central differences: group %d", (group) => {
+    scope(() => {
+      const options = { bits: 3, group: group === 0 ? "channel" : group, symmetric: false } as const;
+      const packed = new PackedWeight(quantizers.rtn.quantize(dense(), options));
+      const zeroPoints = Tensor.from(packed.zeroPoints!.arraySync(), packed.zeroPoints!.shape);
+      zeroPoints.requiresGrad = true;
+      packed.adapter = new ScaleAdapter({ zeroPoints }, 0);
+      const loss = () => along(packed.forward(Tensor.from(inputs, [TOKENS, COLUMNS])));
+      backward(loss());
+      const gradient = zeroPoints.grad!.arraySync();
+      // The loss is linear in a zero-point, so a wide step is exact but for rounding.
+      const start = Float32Array.from(zeroPoints.arraySync());
+      const differences = Array.from(start, (_, i) => {
+        const at = (step: number) => {
+          zeroPoints.write(start.with(i, start[i]! + step));
+          return noGrad(() => loss().item());
+        };
+        return (at(1) - at(-1)) / 2;
+      });
+      expect(largestDifference(gradient, differences)).toBeLessThan(2e-4);
     });
   });
 

@@ -47,6 +47,9 @@ const packedCase = (title: string, group: number, groups: number): Case => ({
     reference.matmul(x!, packed(group, toTensor(scales!)).decoded(scales!), { transposeB: true }),
 });
 
+const gridWeight = normal(4, width);
+const gridScales = numbers([4, 2], (i) => Math.fround(0.4 + 0.03 * i));
+
 const heads = { batch: 2, heads: 4, kvHeads: 2 };
 const turns = { length: 5, heads: 2, theta: 100, offset: 3 };
 const targets = [3, 0, -100, 6, 2];
@@ -89,6 +92,24 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       run: ({ weight }) => library.embedding(int32([2, 6, 2, 0]), weight!),
       expected: ({ weight }) =>
         numbers([4, width], (i) => weight!.data[[2, 6, 2, 0][Math.floor(i / width)]! * width + (i % width)]!),
+    },
+  ],
+  fakeQuant: [
+    {
+      title: "straight through, inside and outside the grid",
+      inputs: { weight: gridWeight, scales: gridScales, zeroPoints: numbers([4, 2], (i) => (i % 2 === 0 ? 1 : 2)) },
+      run: ({ weight, scales, zeroPoints }) => library.fakeQuant(weight!, scales!, zeroPoints!, { bits: 2, group: 3 }),
+      // The function whose derivatives the straight-through estimator takes: what was rounded off stays as it is.
+      expected: ({ weight, scales, zeroPoints }) =>
+        numbers([4, width], (i) => {
+          const group = Math.floor(i / 3);
+          const zero = group % 2 === 0 ? 1 : 2;
+          const free = Math.round(gridWeight.data[i]! / gridScales.data[group]!);
+          if (free < -zero || free > 3 - zero) {
+            return scales!.data[group]! * (Math.min(Math.max(free + zero, 0), 3) - zeroPoints!.data[group]!);
+          }
+          return weight!.data[i]! + scales!.data[group]! * (free - gridWeight.data[i]! / gridScales.data[group]!);
+        }),
     },
   ],
   linear: [

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { LoraAdapter } from "nibble-lab";
+import type { LoraAdapter, LoraOptions } from "nibble-lab";
 import { qlora, quantize, scope, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
 import { largestDifference, tinyModel, tinyTokens } from "../tiny-model.js";
 import { gradientPairs } from "./gradients.js";
@@ -74,6 +74,18 @@ describe("lora", () => {
     expect(numbers.slice(0, 16)).not.toEqual(numbers.slice(8 * 16, 8 * 16 + 16));
   });
 
+  it("multiplies by alpha / rank, or by alpha / √rank where it is rank-stabilized", () => {
+    using model = tinyModel();
+    const scaling = (options: Omit<LoraOptions, "seed">) => {
+      using tuned = tune(model.fork(), { method: "lora", ...options });
+      return ([...tuned.linears()][0]![1].adapter as LoraAdapter).scaling;
+    };
+    expect(scaling({ rank: 9 })).toBe(1);
+    expect(scaling({ rank: 9, alpha: 3 })).toBe(1 / 3);
+    expect(scaling({ rank: 9, rankStabilized: true })).toBe(1);
+    expect(scaling({ rank: 9, alpha: 6, rankStabilized: true })).toBe(2);
+  });
+
   it("trains only what targets name, and leaves the base alone", async () => {
     using model = tinyModel();
     const before = [...model.namedTensors()].map(([, tensor]) => [...tensor.arraySync()]);
@@ -102,7 +114,7 @@ describe("lora", () => {
     expect(() => tune(model, { method: "lora", targets: ["qproj"] })).toThrow('targets "qproj" fits no layer.');
     expect(() => tune(model, { method: "lora", ranks: 2 } as never)).toThrow('lora has no option "ranks".');
     expect(() => tune(model, { method: "peqa", rank: 2 } as never)).toThrow(
-      'peqa has no option "rank". Its options: parametrization; for every method: targets. lora has it.',
+      'peqa has no option "rank". Its options: parametrization, zeroPoints; for every method: targets. lora has it.',
     );
     // @ts-expect-error peqa has no rank
     expect(() => tune(model, { method: "peqa", rank: 2 })).toThrow();

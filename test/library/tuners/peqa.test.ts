@@ -20,14 +20,18 @@ function codesOf(model: LanguageModel): number[][] {
 describe("peqa", () => {
   for (const group of ["channel", 8] as const) {
     for (const parametrization of ["relative", "absolute"] as const) {
-      it(`has the gradients of central differences: ${parametrization}, group ${group}`, async () => {
-        using model = tinyModel();
-        using small = await quantize(model, { method: "rtn", bits: 3, group });
-        tune(small, { method: "peqa", parametrization });
-        for (const { name, tape, difference } of gradientPairs(small, 2e-3)) {
-          expect(Math.abs(tape / difference - 1), `${name}: ${tape} against ${difference}`).toBeLessThan(0.01);
-        }
-      });
+      it.each([false, true])(
+        `has the gradients of central differences: ${parametrization}, group ${group}, zero-points %s`,
+        async (zeroPoints) => {
+          using model = tinyModel();
+          using small = await quantize(model, { method: "rtn", bits: 3, group });
+          tune(small, { method: "peqa", parametrization, zeroPoints });
+          expect(small.trainableParameters().size).toBe(zeroPoints ? 28 : 14);
+          for (const { name, tape, difference } of gradientPairs(small, 2e-3)) {
+            expect(Math.abs(tape / difference - 1), `${name}: ${tape} against ${difference}`).toBeLessThan(0.01);
+          }
+        },
+      );
 
       it(`moves scales and leaves every code and zero-point as it was: ${parametrization}, group ${group}`, async () => {
         using model = tinyModel();
@@ -53,14 +57,42 @@ describe("peqa", () => {
     expect(logits(absolute)).toEqual(logits(small));
   });
 
-  it("is the same model after δ is folded into the scales", async () => {
+  it.each([{ parametrization: "relative" }, { parametrization: "absolute", zeroPoints: true }] as const)(
+    "is the same model after the change is folded into the grid: %o",
+    async (options) => {
+      using model = tinyModel();
+      using small = tune(await quantize(model, { method: "rtn", bits: 2 }), { method: "peqa", ...options });
+      await train(small, settings);
+      using merged = small.fork();
+      for (const [, linear] of merged.linears()) linear.replaceWeight((linear.weight as PackedWeight).merged());
+      expect(logits(merged)).toEqual(logits(small));
+      expect(packedOf(merged).every(({ adapter }) => adapter === null)).toBe(true);
+    },
+  );
+
+  it("never lets a scale reach 0, however large the steps", async () => {
     using model = tinyModel();
-    using small = tune(await quantize(model, { method: "rtn", bits: 2 }), { method: "peqa" });
+    for (const parametrization of ["relative", "absolute"] as const) {
+      using small = tune(await quantize(model, { method: "rtn", bits: 2 }), { method: "peqa", parametrization });
+      await train(small, { ...settings, learningRate: 5 });
+      const scales = packedOf(small).flatMap((packed) => [...packed.merged().scales.arraySync()]);
+      expect(Math.min(...scales)).toBeGreaterThan(0);
+      expect(lossOf(small)).toBeGreaterThan(0);
+    }
+  });
+
+  it("leaves the stored zero-points as they were while its own train", async () => {
+    using model = tinyModel();
+    using small = await quantize(model, { method: "rtn", bits: 3 });
+    const [hash, codes] = [small.codesHash(), codesOf(small)];
+    tune(small, { method: "peqa", zeroPoints: true });
     await train(small, settings);
-    const trained = logits(small);
-    for (const packed of packedOf(small)) packed.merge();
-    expect(logits(small)).toEqual(trained);
-    expect(packedOf(small).every(({ delta }) => delta === null)).toBe(true);
+    expect(small.codesHash()).toBe(hash);
+    expect(codesOf(small)).toEqual(codes);
+    const moved = packedOf(small).map(({ adapter, zeroPoints }) =>
+      largestDifference(adapter!.change.zeroPoints!, zeroPoints!),
+    );
+    expect(Math.min(...moved)).toBeGreaterThan(0);
   });
 
   it("leaves a model that it was forked from as it was", async () => {
@@ -84,7 +116,7 @@ describe("peqa", () => {
     using model = tinyModel();
     using small = tune(await quantize(model, { method: "rtn", bits: 4, group: 8 }), { method: "peqa" });
     const expected = [...small.linears()].map(([name, { rows, columns }]) => [
-      `${name}.weight.delta`,
+      `${name}.weight.adapter.delta`,
       (rows * columns) / 8,
     ]);
     expect([...small.tuning!.trainable]).toEqual(expected);
@@ -111,6 +143,14 @@ describe("peqa", () => {
     expect(() => tune(small, { method: "peqa" })).toThrow('is stored as nf4. Quantize with "rtn" instead');
     expect(small.tuning).toBeNull();
     expect(small.trainableParameters().size).toBe(0);
+  });
+
+  it("refuses scales that train already", async () => {
+    using model = tinyModel();
+    using small = await peqa(model, { bits: 4 });
+    expect(() => tune(small, { method: "peqa" })).toThrow(
+      "[tune] blocks.0.attention.q_proj has relative scales already. Train them on",
+    );
   });
 
   it("is a preset of two calls", async () => {

@@ -10,10 +10,12 @@ import { DisposedError, OptionError, ShapeError, UnsupportedError } from "../err
 import { display, inspect, type MimeBundle } from "../display.js";
 import { checkOptions, custom, shown } from "../options.js";
 import type { Linear } from "../nn/linear.js";
+import { Sharing } from "../nn/module.js";
 import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
 import { keep, noGrad, register, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
+import type { Adapter } from "../tuners/adapters/adapter.js";
 import type { Tuning } from "../tuners/tuner.js";
 
 /** A text, the ids of one sequence, or those of several of the same length. */
@@ -52,6 +54,10 @@ export class LanguageModel implements ModelView {
   quantization: QuantizationReport | null = null;
   /** What `tune` made trainable; null before. */
   tuning: Tuning | null = null;
+  /** What tuners added or files held, by name; one of them may be on the layers. */
+  readonly adapters = new Map<string, Adapter>();
+  /** The name of the adapter that is on; null where none is. */
+  adapterName: string | null = null;
   private readonly ownTokenizer: Tokenizer | null;
   private gone = false;
 
@@ -96,8 +102,8 @@ export class LanguageModel implements ModelView {
    */
   fork(changes: { readonly name?: string; readonly label?: string } = {}): LanguageModel {
     this.check("fork");
-    const network = this.network.share();
-    keep(network);
+    const shared = new Sharing();
+    const network = keep(this.network.share(shared));
     const fork = new LanguageModel({
       name: changes.name ?? this.name,
       label: changes.label ?? this.label,
@@ -106,6 +112,10 @@ export class LanguageModel implements ModelView {
     });
     fork.quantization = this.quantization;
     fork.tuning = this.tuning;
+    fork.adapterName = this.adapterName;
+    for (const [name, adapter] of this.adapters) {
+      fork.adapters.set(name, name === this.adapterName ? adapter.over(fork.linears()) : keep(adapter.share(shared)));
+    }
     return fork;
   }
 
@@ -229,6 +239,7 @@ export class LanguageModel implements ModelView {
   dispose(): void {
     this.gone = true;
     this.network.dispose();
+    for (const adapter of this.adapters.values()) adapter.dispose();
   }
   [Symbol.dispose](): void {
     this.dispose();

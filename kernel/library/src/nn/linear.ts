@@ -16,6 +16,8 @@ export interface LinearWeight extends TensorHolder {
   /** The weight as f32 [out, in], its own bytes; the caller disposes. */
   dequantize(): Tensor;
   share(shared: Sharing): LinearWeight;
+  /** Called after each update: puts what trains back into its range, where it has one. */
+  constrain?(): void;
   /** SHA-256 of its integer codes and zero-points, where it has some. */
   codesHash?(): string;
 }

@@ -19,6 +19,7 @@ export { QuantizationReport, type LayerQuantization } from "./report.js";
 export type { Quantizer } from "./quantizer.js";
 export type { Nf4Options } from "./nf4.js";
 export type { RtnOptions } from "./rtn.js";
+export { ScaleAdapter, type ScaleChange } from "./scale-adapter.js";
 
 /** The only list of quantizers. */
 export const quantizers = { nf4, rtn } as const;

@@ -1,19 +1,20 @@
 import { createHash } from "node:crypto";
-import { add, multiply, packedLinear } from "../tensor/ops.js";
 import { copy } from "../tensor/kernels.js";
+import { packedLinear } from "../tensor/ops.js";
 import { dequantize, type PackedFormat, type PackedMatrix } from "../tensor/packed.js";
 import { noGrad, scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Sharing } from "../nn/module.js";
 import type { LinearWeight } from "../nn/linear.js";
 import { display, formatBytes, inspect, type MimeBundle } from "../display.js";
+import type { ScaleAdapter } from "./scale-adapter.js";
 
 /** Bytes of the one number that double quantization keeps beside its tensors. */
 const NESTED_OFFSET_BYTES = 4;
 
 /**
- * A weight [out, in] stored as codes, with all that decoding needs. Codes and zero-points are never written after this was
- * made; training moves scales only, either themselves or through `delta`: Ŵ = s·(1 + δ)·(q − z).
+ * A weight [out, in] stored as codes, with all that decoding needs. None of it is ever written after this was made; training
+ * moves the scales of an adapter that lies over it.
  *
  * @example
  * const packed = new PackedWeight(rtn.quantize(weight, { bits: 4, group: "channel", symmetric: false }));
@@ -29,8 +30,8 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
   declare readonly zeroPoints?: Tensor;
   declare readonly nestedScales?: Tensor;
   declare readonly nestedOffset?: number;
-  /** Relative change of the scales, of their shape; null where there is none. Belongs to the weight. */
-  delta: Tensor | null = null;
+  /** What a tuner changed of the grid; null where nothing. Belongs to the weight. */
+  adapter: ScaleAdapter | null = null;
 
   /** Takes over the tensors of `parts`. */
   constructor(parts: PackedMatrix) {
@@ -45,7 +46,7 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
     if (parts.nestedOffset !== undefined) this.nestedOffset = parts.nestedOffset;
   }
 
-  /** All that decoding reads: codes, scales, zero-points, the scales of scales, and `delta`. */
+  /** All that decoding reads: codes, scales, zero-points, the scales of scales, and what an adapter adds. */
   get bytes(): number {
     const offset = this.nestedOffset === undefined ? 0 : NESTED_OFFSET_BYTES;
     return [...this.namedTensors()].reduce((sum, [, tensor]) => sum + tensor.bytes, offset);
@@ -60,7 +61,7 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
     return `${this.format}, ${span}${this.nestedScales === undefined ? "" : ", double quantization"}`;
   }
 
-  /** x [n, in] → x·Ŵᵀ [n, out] straight from the codes; gradients to x, to scales that train and to `delta`. */
+  /** x [n, in] → x·Ŵᵀ [n, out] straight from the codes; gradients to x and to what the adapter trains. */
   forward(x: Tensor): Tensor {
     return packedLinear(x, this.current());
   }
@@ -81,16 +82,20 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
     return hash.digest("hex");
   }
 
-  /** Folds `delta` into the scales: exactly the same weight, with nothing left that trains. Codes are not computed anew. */
-  merge(): void {
-    if (this.delta === null) return;
-    const merged = noGrad(() => scope(() => copy(this.current().scales, "scales", this.scales.owner)));
-    if (this.scales.shared) this.scales.requiresGrad = true;
-    this.scales.requiresGrad = false;
-    this.scales.write(merged.arraySync());
-    merged.dispose();
-    this.delta.dispose();
-    this.delta = null;
+  /** The same weight with the adapter's change folded into its own scales and zero-points: bit for bit what it computes now. */
+  merged(): PackedWeight {
+    return noGrad(() =>
+      scope(() => {
+        const { scales, zeroPoints } = this.current();
+        const own = (tensor: Tensor) => copy(tensor, "scales", this.scales.owner);
+        return this.twin(new Sharing(), own(scales), zeroPoints && own(zeroPoints));
+      }),
+    );
+  }
+
+  /** After an update: puts what trains back into its range. */
+  constrain(): void {
+    this.adapter?.constrain();
   }
 
   *namedTensors(): Generator<[string, Tensor]> {
@@ -98,23 +103,17 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
     yield ["scales", this.scales];
     if (this.zeroPoints !== undefined) yield ["zero_points", this.zeroPoints];
     if (this.nestedScales !== undefined) yield ["nested_scales", this.nestedScales];
-    if (this.delta !== null) yield ["delta", this.delta];
+    for (const [name, tensor] of this.adapter?.namedTensors() ?? []) yield [`adapter.${name}`, tensor];
   }
 
   /** Another object over the same bytes, with its own life; what trains is copied, so that the two go separate ways. */
   share(shared = new Sharing()): PackedWeight {
-    const twin = new PackedWeight({
-      format: this.format,
-      rows: this.rows,
-      columns: this.columns,
-      group: this.group,
-      codes: shared.tensor(this.codes),
-      scales: shared.tensor(this.scales),
-      ...(this.zeroPoints && { zeroPoints: shared.tensor(this.zeroPoints) }),
-      ...(this.nestedScales && { nestedScales: shared.tensor(this.nestedScales) }),
-      ...(this.nestedOffset !== undefined && { nestedOffset: this.nestedOffset }),
-    });
-    if (this.delta !== null) twin.delta = shared.tensor(this.delta);
+    const twin = this.twin(
+      shared,
+      shared.tensor(this.scales),
+      this.zeroPoints === undefined ? undefined : shared.tensor(this.zeroPoints),
+    );
+    twin.adapter = this.adapter?.share(shared) ?? null;
     return twin;
   }
 
@@ -145,9 +144,23 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
     return this.toString();
   }
 
-  /** With the scales as they are now, on the tape where `delta` trains. */
   private current(): PackedMatrix {
-    if (this.delta === null) return this;
-    return { ...this, scales: add(this.scales, multiply(this.scales, this.delta)) };
+    return this.adapter?.over(this) ?? this;
+  }
+
+  /** The same codes under this grid. */
+  private twin(shared: Sharing, scales: Tensor, zeroPoints: Tensor | undefined): PackedWeight {
+    const { format, rows, columns, group, nestedScales, nestedOffset } = this;
+    return new PackedWeight({
+      format,
+      rows,
+      columns,
+      group,
+      codes: shared.tensor(this.codes),
+      scales,
+      ...(zeroPoints && { zeroPoints }),
+      ...(nestedScales && { nestedScales: shared.tensor(nestedScales) }),
+      ...(nestedOffset !== undefined && { nestedOffset }),
+    });
   }
 }

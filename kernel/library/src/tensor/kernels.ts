@@ -61,6 +61,11 @@ export function scaleInPlace(target: Tensor, factor: number): void {
   native.scaleInPlace(target.handle, factor);
   target.touched();
 }
+/** target = min(max(target, low), high), in place. */
+export function clampInPlace(target: Tensor, low: number, high: number): void {
+  native.clampInPlace(target.handle, low, high);
+  target.touched();
+}
 
 /** Writes the rows of x [batch·n, width] at `position` of a cache [batch, capacity, width]. */
 export function cacheWrite(cache: Tensor, x: Tensor, position: number): void {

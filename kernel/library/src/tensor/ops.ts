@@ -1,6 +1,7 @@
 import { attentionOps } from "./ops/attention.js";
 import { elementwiseOps } from "./ops/elementwise.js";
 import { embeddingOps } from "./ops/embedding.js";
+import { fakeQuantOps } from "./ops/fake-quant.js";
 import { linearOps } from "./ops/linear.js";
 import { lossOps } from "./ops/loss.js";
 import { normOps } from "./ops/norm.js";
@@ -10,6 +11,7 @@ import { shapeOps } from "./ops/shape.js";
 export * from "./ops/attention.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/embedding.js";
+export * from "./ops/fake-quant.js";
 export * from "./ops/linear.js";
 export * from "./ops/loss.js";
 export * from "./ops/norm.js";
@@ -24,6 +26,7 @@ export const ops = {
   ...attentionOps,
   ...elementwiseOps,
   ...embeddingOps,
+  ...fakeQuantOps,
   ...linearOps,
   ...lossOps,
   ...normOps,

@@ -75,6 +75,11 @@ export function unpackIntegers(codes: Tensor, rows: number, columns: number, bit
   return Tensor.adopt(native.unpackIntegers(codes.handle, rows, columns, bits));
 }
 
+/** The packed codes clamp(round(w/s) + z, 0, 2^bits − 1) of weight [out, in] on given grids; zero-points are rounded first. */
+export function codesOnGrid(weight: Tensor, scales: Tensor, zeroPoints: Tensor, bits: number, group: number): Tensor {
+  return Tensor.adopt(native.codesOnGrid(weight.handle, scales.handle, zeroPoints.handle, bits, group));
+}
+
 /** NF4 codes and one f32 scale per block of the flattened weight, byte for byte bitsandbytes'. */
 export function quantizeNf4(weight: Tensor, block: number): { readonly codes: Tensor; readonly scales: Tensor } {
   const { codes, scales } = native.quantizeNf4(weight.handle, block);

@@ -156,6 +156,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
     const learningRate = learningRateAt(step, this.options);
     const shrink = clip > 0 && gradientNorm > clip ? clip / gradientNorm : 1;
     optimizer.update(learningRate, shrink / gradientAccumulation);
+    for (const [, { weight }] of this.model.linears()) weight.constrain?.();
     this.clearGradients();
     const tokensPerSecond = (1000 * this.tokensPerStep) / (performance.now() - started);
     return { step, steps, loss, learningRate, gradientNorm, tokensPerSecond };

@@ -11,6 +11,7 @@ const LEARNING_RATE = 1e-3;
 export const full = defineTuner<FullOptions>({
   name: "full",
   rules: {},
+  takesTargets: false,
   learningRate: () => LEARNING_RATE,
   describe: () => "every weight trains",
   check: ({ layers }) => {

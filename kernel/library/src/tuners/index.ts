@@ -3,18 +3,26 @@ import { checkMethodOptions } from "../methods.js";
 import type { LanguageModel } from "../models/model.js";
 import { selectByName } from "../nn/select.js";
 import { custom } from "../options.js";
+import { nameAdapter } from "./adapters/index.js";
 import { full } from "./full.js";
 import { lora } from "./lora.js";
+import { norm } from "./norm.js";
 import { peqa } from "./peqa.js";
+import { qat } from "./qat.js";
 import { Tuning, type Tuner, type TunerTarget } from "./tuner.js";
 
+export { Adapter, type LayerAdapter } from "./adapters/adapter.js";
+export { loadAdapter, saveAdapter, useAdapter, type LoadAdapterOptions } from "./adapters/index.js";
 export { countTrainable, type CountOptions } from "./count.js";
 export { Tuning, type Tuner } from "./tuner.js";
-export { LoraAdapter, type LoraOptions } from "./lora.js";
+export type { LoraOptions } from "./lora.js";
+export { LoraAdapter } from "./lora-adapter.js";
+export type { NormOptions } from "./norm.js";
 export type { PeqaOptions } from "./peqa.js";
+export { FakeQuantizedWeight, type QatOptions } from "./qat.js";
 
 /** The only list of tuners. */
-export const tuners = { full, lora, peqa } as const;
+export const tuners = { full, lora, norm, peqa, qat } as const;
 export type TunerName = keyof typeof tuners;
 
 /** Options of `tune` that every method takes. */
@@ -49,8 +57,8 @@ export function tune(model: LanguageModel, options: TuneOptions): LanguageModel 
   const { method, own, common } = checkMethodOptions("tune", tuners, commonRules, options);
   // The registry's entries differ in their options; `own` was checked against this entry's rules.
   const tuner = tuners[method as TunerName] as unknown as Tuner<object>;
-  if (method === "full" && common.targets !== "all-linear") {
-    throw new OptionError("tune", "full trains every weight, so it takes no targets. Leave targets out.", {
+  if (tuner.takesTargets === false && common.targets !== "all-linear") {
+    throw new OptionError("tune", `${method} takes no targets: ${tuner.describe(own)}. Leave targets out.`, {
       option: "targets",
     });
   }
@@ -62,5 +70,6 @@ export function tune(model: LanguageModel, options: TuneOptions): LanguageModel 
   tuner.attach(target, own);
   const trainable = new Map([...model.trainableParameters()].map(([name, tensor]) => [name, tensor.size]));
   model.tuning = new Tuning(method, tuner.describe(own), tuner.learningRate(own), trainable);
+  nameAdapter(model);
   return model;
 }

@@ -1,20 +1,19 @@
 import { UnsupportedError } from "../errors.js";
-import { Sharing } from "../nn/module.js";
-import type { LinearAdapter } from "../nn/linear.js";
-import { integer, real } from "../options.js";
+import { flag, integer, real } from "../options.js";
 import { Random } from "../random.js";
-import { loraJoin } from "../tensor/ops.js";
 import { keep } from "../tensor/scope.js";
-import type { Tensor } from "../tensor/tensor.js";
-import { gaussian } from "./initializers/gaussian.js";
+import { gaussianStart } from "./initializers/gaussian.js";
+import { LoraAdapter } from "./lora-adapter.js";
 import { defineTuner } from "./tuner.js";
 
 /** Options of `lora`. */
 export interface LoraOptions {
   /** Width of the two thin matrices. Default 16. */
   readonly rank?: number;
-  /** The adapter's output is multiplied by alpha / rank. Default: the rank, so by 1. */
+  /** The adapter's output is multiplied by alpha / rank. Default: what makes that 1. */
   readonly alpha?: number;
+  /** Multiply by alpha / √rank instead, so that large ranks learn as fast (rsLoRA, arXiv 2312.03732). Default false. */
+  readonly rankStabilized?: boolean;
   /** Default 0. */
   readonly seed?: number;
 }
@@ -26,17 +25,23 @@ const LEARNING_RATE = 1e-3;
  * LoRA: each chosen layer gets two thin matrices beside its frozen weight, dense or quantized (Hu et al. 2021, arXiv 2106.09685;
  * on NF4 weights: QLoRA, arXiv 2305.14314).
  *
- *   y = x·Ŵᵀ + (alpha / rank)·(x·Aᵀ)·Bᵀ,  A [rank, in] ~ N(0, 1/rank²),  B [out, rank] = 0
+ *   y = x·Ŵᵀ + scaling·(x·Aᵀ)·Bᵀ,  A [rank, in] ~ N(0, 1/rank²),  B [out, rank] = 0,  scaling = alpha / rank, or alpha / √rank
+ *
+ * `initialize` starts A and B from something better than that.
  */
 export const lora = defineTuner<LoraOptions>({
   name: "lora",
   rules: {
     rank: integer({ from: 1, fallback: DEFAULT_RANK }),
     alpha: real({ from: 0 }),
+    rankStabilized: flag({ fallback: false }),
     seed: integer({ fallback: 0 }),
   },
   learningRate: () => LEARNING_RATE,
-  describe: ({ rank = DEFAULT_RANK, alpha = rank }) => `rank ${rank}, alpha ${alpha}; the weights below stay`,
+  describe: (options) => {
+    const { rank, alpha, rankStabilized } = complete(options);
+    return `rank ${rank}, alpha ${alpha}${rankStabilized ? ", rank-stabilized" : ""}; the weights below stay`;
+  },
   check: ({ layers }) => {
     for (const [name, { adapter }] of layers) {
       if (adapter === null) continue;
@@ -47,49 +52,19 @@ export const lora = defineTuner<LoraOptions>({
       );
     }
   },
-  attach: ({ layers }, { rank = DEFAULT_RANK, alpha = rank, seed = 0 }) => {
+  attach: ({ layers }, options) => {
+    const { rank, alpha, rankStabilized, seed = 0 } = complete(options);
     const random = new Random(seed);
     for (const [owner, linear] of layers) {
       const { rows, columns } = linear;
-      const { a, b } = keep(gaussian({ rows, columns, rank, owner }, random.bits()));
+      const { a, b } = keep(gaussianStart({ rows, columns, rank, owner }, random.bits()));
       a.requiresGrad = true;
       b.requiresGrad = true;
-      linear.adapter = new LoraAdapter(a, b, alpha);
+      linear.adapter = new LoraAdapter(a, b, { alpha, rankStabilized });
     }
   },
 });
 
-/** y + (alpha / rank)·(x·Aᵀ)·Bᵀ */
-export class LoraAdapter implements LinearAdapter {
-  /** @param a [rank, in] f32 · @param b [out, rank] f32; both belong to the adapter */
-  constructor(
-    readonly a: Tensor,
-    readonly b: Tensor,
-    readonly alpha: number,
-  ) {}
-
-  get rank(): number {
-    return this.a.shape[0]!;
-  }
-  get scaling(): number {
-    return this.alpha / this.rank;
-  }
-  get description(): string {
-    return `lora of rank ${this.rank}`;
-  }
-
-  apply(x: Tensor, y: Tensor): Tensor {
-    return loraJoin(y, x, this.a, this.b, this.scaling);
-  }
-  *namedTensors(): Generator<[string, Tensor]> {
-    yield ["lora_A", this.a];
-    yield ["lora_B", this.b];
-  }
-  share(shared = new Sharing()): LoraAdapter {
-    return new LoraAdapter(shared.tensor(this.a), shared.tensor(this.b), this.alpha);
-  }
-  dispose(): void {
-    this.a.dispose();
-    this.b.dispose();
-  }
+function complete({ rank = DEFAULT_RANK, rankStabilized = false, alpha, ...rest }: LoraOptions) {
+  return { rank, rankStabilized, alpha: alpha ?? (rankStabilized ? Math.sqrt(rank) : rank), ...rest };
 }

@@ -1,7 +1,9 @@
 import { UnsupportedError } from "../errors.js";
 import type { LinearWeight } from "../nn/linear.js";
-import { choice } from "../options.js";
+import { choice, flag } from "../options.js";
 import { PackedWeight } from "../quantization/packed-weight.js";
+import { ScaleAdapter, scaleFloor } from "../quantization/scale-adapter.js";
+import { copy } from "../tensor/kernels.js";
 import { keep } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import { defineTuner } from "./tuner.js";
@@ -15,6 +17,8 @@ export interface PeqaOptions {
    * groups; "absolute": the scales themselves, as in the paper.
    */
   readonly parametrization?: (typeof PARAMETRIZATIONS)[number];
+  /** The zero-points train as well, as real numbers. Default false, as in the paper. */
+  readonly zeroPoints?: boolean;
 }
 
 const LEARNING_RATES = { relative: 1e-2, absolute: 1e-3 } as const;
@@ -22,34 +26,41 @@ const LEARNING_RATES = { relative: 1e-2, absolute: 1e-3 } as const;
 /**
  * PEQA: of a quantized model only the scales train (Kim et al. 2023, arXiv 2305.14152).
  *
- *   Ŵ = (s₀ + Δs)·(q − z),  ∂L/∂s_{iγ} = Σ_{j∈γ} ∂L/∂Ŵ_ij·(q_ij − z_iγ)
+ *   Ŵ = s·(q − z),  ∂L/∂s_{iγ} = Σ_{j∈γ} ∂L/∂Ŵ_ij·(q_ij − z_iγ),  ∂L/∂z_{iγ} = −s_iγ·Σ_{j∈γ} ∂L/∂Ŵ_ij
  *
- * Codes q and zero-points z are never touched and weights never rounded again. Scales are f32 and become this model's own,
- * so that models that share them stay as they are.
+ * Codes are never touched and weights never rounded again. What trains is f32 and lies over the stored grid, which many tuned
+ * models share. An update that would bring a scale below a thousandth of its start (or of its layer's least, where absolute)
+ * ends there.
  */
 export const peqa = defineTuner<PeqaOptions>({
   name: "peqa",
-  rules: { parametrization: choice(PARAMETRIZATIONS, { fallback: "relative" }) },
-  learningRate: ({ parametrization = "relative" }) => LEARNING_RATES[parametrization],
-  describe: ({ parametrization = "relative" }) => `the scales train, ${parametrization}; codes and zero-points stay`,
-  check: ({ layers }) => {
-    for (const [name, { weight }] of layers) scalesOf(name, weight);
+  rules: {
+    parametrization: choice(PARAMETRIZATIONS, { fallback: "relative" }),
+    zeroPoints: flag({ fallback: false }),
   },
-  attach: ({ layers }, { parametrization = "relative" }) => {
-    for (const [name, { weight }] of layers) {
-      const packed = scalesOf(name, weight);
-      if (parametrization === "absolute") {
-        packed.merge();
-        packed.scales.requiresGrad = true;
-        continue;
-      }
-      packed.delta ??= keep(Tensor.zeros(packed.scales.shape, { category: "scales", owner: name }));
-      packed.delta.requiresGrad = true;
+  learningRate: ({ parametrization = "relative" }) => LEARNING_RATES[parametrization],
+  describe: ({ parametrization = "relative", zeroPoints = false }) =>
+    zeroPoints
+      ? `the scales (${parametrization}) and zero-points train; codes stay`
+      : `the scales train, ${parametrization}; codes and zero-points stay`,
+  check: ({ layers }) => {
+    for (const [name, { weight }] of layers) refuseAdapter(name, integerWeight(name, weight));
+  },
+  attach: ({ layers }, { parametrization = "relative", zeroPoints = false }) => {
+    for (const [owner, { weight }] of layers) {
+      const packed = integerWeight(owner, weight);
+      const moved =
+        parametrization === "relative"
+          ? { delta: keep(Tensor.zeros(packed.scales.shape, { category: "scales", owner })) }
+          : { scales: keep(copy(packed.scales, "scales", owner)) };
+      const zeros = zeroPoints ? { zeroPoints: keep(copy(packed.zeroPoints!, "scales", owner)) } : {};
+      packed.adapter = new ScaleAdapter({ ...moved, ...zeros }, scaleFloor(packed.scales));
+      for (const [, tensor] of packed.adapter.namedTensors()) tensor.requiresGrad = true;
     }
   },
 });
 
-function scalesOf(name: string, weight: LinearWeight): PackedWeight {
+function integerWeight(name: string, weight: LinearWeight): PackedWeight {
   if (!(weight instanceof PackedWeight)) {
     throw new UnsupportedError(
       "tune",
@@ -63,5 +74,14 @@ function scalesOf(name: string, weight: LinearWeight): PackedWeight {
     "tune",
     `peqa needs integer codes, but ${name} is stored as ${weight.format}. Quantize with "rtn" instead, or tune this model with { method: "lora" }.`,
     { layer: name, format: weight.format },
+  );
+}
+
+function refuseAdapter(name: string, { adapter }: PackedWeight): void {
+  if (adapter === null) return;
+  throw new UnsupportedError(
+    "tune",
+    `${name} has ${adapter.description} already. Train them on, tune a model without them, or choose other targets.`,
+    { layer: name },
   );
 }

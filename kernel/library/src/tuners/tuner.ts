@@ -14,6 +14,8 @@ export interface Tuner<O extends object> {
   readonly name: string;
   /** One rule per option, each with its default; `undefined` where the default depends on other options. */
   readonly rules: { readonly [K in keyof O]-?: OptionRule<NonNullable<O[K]>> };
+  /** False where the method itself says which numbers train. Default true. */
+  readonly takesTargets?: false;
   /** What the optimizer's first step should be about, unless `train` is told otherwise. */
   readonly learningRate: (options: O) => number;
   /** One line for people. */

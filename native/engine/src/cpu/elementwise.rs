@@ -57,12 +57,17 @@ pub fn update(cancel: &Cancel, y: &mut [f32], b: &[f32], f: impl Fn(f32, f32) ->
 
 /// `y *= factor`.
 pub fn scale_in_place(cancel: &Cancel, y: &mut [f32], factor: f32) -> Result<()> {
+    map_in_place(cancel, y, |y| factor * y)
+}
+
+/// `y = f(y)`.
+pub fn map_in_place(cancel: &Cancel, y: &mut [f32], f: impl Fn(f32) -> f32 + Sync) -> Result<()> {
     pool::rows(
         cancel,
         y,
         1,
         #[inline(always)]
-        |_, y| y.iter_mut().for_each(|y| *y *= factor),
+        |_, y| y.iter_mut().for_each(|y| *y = f(*y)),
     )
 }
 

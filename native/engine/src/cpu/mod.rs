@@ -9,6 +9,7 @@ pub mod cross_entropy;
 pub mod elementwise;
 pub mod embedding;
 pub mod exp;
+pub mod fake_quant;
 pub mod gemm;
 pub mod norm;
 pub mod pool;

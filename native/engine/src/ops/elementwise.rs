@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::cancel::Cancel;
 use crate::cpu::elementwise as cpu;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
@@ -98,6 +99,18 @@ pub fn scale_in_place(e: &Engine, target: Handle, factor: f64) -> Result<()> {
     const OP: &str = "scaleInPlace";
     let target = e.tensor(OP, "target", target)?;
     cpu::scale_in_place(&e.cancel(OP), &mut target.write(OP, "target")?, factor as f32)
+}
+
+/// `target = min(max(target, low), high)`, in place; part of an optimizer's step, so nothing interrupts it.
+pub fn clamp_in_place(e: &Engine, target: Handle, low: f64, high: f64) -> Result<()> {
+    const OP: &str = "clampInPlace";
+    let target = e.tensor(OP, "target", target)?;
+    // Not `low > high`, so that NaN is refused.
+    if !(low <= high) {
+        return Err(Error::option(OP, "low", low, format!("at most high, which is {high}")));
+    }
+    let (low, high) = (low as f32, high as f32);
+    cpu::map_in_place(&Cancel::never(OP), &mut target.write(OP, "target")?, |x| x.clamp(low, high))
 }
 
 /// `x[.., n] + bias[n]`.

@@ -8,6 +8,7 @@ pub mod cross_entropy;
 pub mod data;
 pub mod elementwise;
 pub mod embedding;
+pub mod fake_quant;
 pub mod linear;
 pub mod matmul;
 pub mod norm;

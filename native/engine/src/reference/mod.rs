@@ -5,6 +5,7 @@ pub mod attention;
 pub mod cross_entropy;
 pub mod elementwise;
 pub mod embedding;
+pub mod fake_quant;
 pub mod linear;
 pub mod matmul;
 pub mod norm;

@@ -1,7 +1,7 @@
 import { apply } from "../autograd.js";
 import { native } from "../native.js";
 import { toNative, type PackedMatrix } from "../packed.js";
-import type { Tensor } from "../tensor.js";
+import { Tensor } from "../tensor.js";
 import { made, asRows, type OpTable } from "./table.js";
 
 export interface MatmulFlags {
@@ -19,9 +19,9 @@ interface Signatures {
   };
   matmul: { inputs: { a: Tensor; b: Tensor }; options: MatmulFlags; saved: { a: Tensor; b: Tensor } };
   packedLinear: {
-    inputs: { x: Tensor; scales: Tensor };
+    inputs: { x: Tensor; scales: Tensor; zeroPoints?: Tensor };
     options: { readonly packed: PackedMatrix };
-    saved: { x: Tensor; y: Tensor; scales: Tensor };
+    saved: { x: Tensor; y: Tensor; scales: Tensor; zeroPoints: Tensor };
   };
 }
 
@@ -86,14 +86,20 @@ export const linearOps: OpTable<Signatures> = {
   },
 
   packedLinear: {
-    forward: ({ x, scales }, { packed }, wanted) => {
+    forward: ({ x, scales, zeroPoints }, { packed }, wanted) => {
       const y = made(native.packedLinearForward(x.handle, toNative(packed)));
-      // The scales may be computed on the tape, and then live no longer than the layer's scope.
-      if (!wanted.scales) return { output: y, saved: wanted.x ? { scales } : {} };
-      return { output: y, saved: packed.group === 0 ? { y, scales } : { x, scales } };
+      // The grid may be computed on the tape, and then lives no longer than the layer's scope.
+      const grid = Object.values(wanted).includes(true) ? { scales, zeroPoints } : {};
+      const perChannel = packed.group === 0;
+      const needsX = wanted.zeroPoints === true || (wanted.scales && !perChannel);
+      return {
+        output: y,
+        saved: { ...grid, x: needsX ? x : undefined, y: wanted.scales && perChannel ? y : undefined },
+      };
     },
-    backward: ({ dy, saved: { x, y, scales }, options: { packed }, wanted }) => {
-      const weight = toNative({ ...packed, scales });
+    backward: ({ dy, saved: { x, y, scales, zeroPoints }, options: { packed }, wanted }) => {
+      const now: PackedMatrix = { ...packed, scales, ...(zeroPoints && { zeroPoints }) };
+      const weight = toNative(now);
       return {
         x: wanted.x ? made(native.packedLinearBackwardInput(dy.handle, weight)) : undefined,
         scales: !wanted.scales
@@ -101,6 +107,7 @@ export const linearOps: OpTable<Signatures> = {
           : packed.group === 0
             ? made(native.packedLinearBackwardScalesFromOutput(dy.handle, y.handle, scales.handle))
             : made(native.packedLinearBackwardScales(dy.handle, x.handle, weight)),
+        zeroPoints: wanted.zeroPoints === true ? zeroPointGradient(asRows(dy), asRows(x), now) : undefined,
       };
     },
   },
@@ -114,9 +121,24 @@ export const loraJoin = (y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: nu
 /** alpha · op(a) · op(b) of two matrices. */
 export const matmul = (a: Tensor, b: Tensor, options: MatmulFlags = {}) =>
   apply("matmul", linearOps.matmul, { a, b }, options);
-/** x [n, in] · Wᵀ straight from codes → [n, out]; gradients to x and to scales. */
-export const packedLinear = (x: Tensor, packed: PackedMatrix) =>
-  apply("packedLinear", linearOps.packedLinear, { x, scales: packed.scales }, { packed });
+/** x [n, in] · Wᵀ straight from codes → [n, out]; gradients to x, to scales and to zero-points. */
+export const packedLinear = (x: Tensor, packed: PackedMatrix) => {
+  const { scales, zeroPoints } = packed;
+  return apply("packedLinear", linearOps.packedLinear, { x, scales, ...(zeroPoints && { zeroPoints }) }, { packed });
+};
+
+/** ∂L/∂z_iγ = −s_iγ·Σ_t dy_ti·Σ_{j∈γ} x_tj: sums of x over each group, then one thin product. */
+function zeroPointGradient(dy: Tensor, x: Tensor, { scales, columns, group }: PackedMatrix): Tensor {
+  const size = group === 0 ? columns : group;
+  const groups = columns / size;
+  const parts = made(native.tensorReshape(x.handle, [x.shape[0]! * groups, size]));
+  const ones = Tensor.full([size, 1], 1, { owner: "packedLinear" });
+  const sums = made(
+    native.tensorReshape(made(native.matmul(parts.handle, ones.handle, {})).handle, [x.shape[0]!, groups]),
+  );
+  const summed = made(native.matmul(dy.handle, sums.handle, { transposeA: true, alpha: -1 }));
+  return made(native.multiply(summed.handle, scales.handle));
+}
 
 /** op(a)·op(b), added to `into` where that is given. */
 function product(a: Tensor, b: Tensor, flags: MatmulFlags, into: Tensor | undefined): Tensor {

@@ -17,7 +17,7 @@ export interface AdapterShape {
  * A ~ N(0, 1/rank²), B = 0: the adapter changes nothing until it has learned something (Hu et al. 2021; the standard
  * deviation is that of peft's "gaussian").
  */
-export function gaussian({ rows, columns, rank, owner }: AdapterShape, seed: number): AdapterStart {
+export function gaussianStart({ rows, columns, rank, owner }: AdapterShape, seed: number): AdapterStart {
   const options = { category: "weights", owner } as const;
   return { a: Tensor.randomNormal([rank, columns], 1 / rank, seed, options), b: Tensor.zeros([rows, rank], options) };
 }
