@@ -9,12 +9,14 @@ import { LanguageModel } from "./model.js";
 import { Tokenizer } from "./tokenizer.js";
 import { FormatError, OptionError, throwIfAborted, UnsupportedError } from "../errors.js";
 import { events } from "../events.js";
-import { Checkpoint, readJson } from "../io/checkpoint.js";
+import { Checkpoint, exists, readJson } from "../io/checkpoint.js";
 import { writeSafetensors } from "../io/safetensors.js";
 import { DenseWeight } from "../nn/linear.js";
 import { checkOptions, didYouMean, shown, signal, text } from "../options.js";
 import { keep } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
+
+const TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json"] as const;
 
 /** The models that come with the library, by name. */
 const shipped: Readonly<Record<string, string>> = {
@@ -29,7 +31,7 @@ export interface LoadOptions {
 
 /**
  * Loads a model: one that is shipped ("pocket"), or a Hugging Face folder with config.json, safetensors weights (one file or shards),
- * tokenizer.json and tokenizer_config.json. Weights in F16 and BF16 become f32.
+ * tokenizer.json and tokenizer_config.json (without both the model takes token ids only). Weights in F16 and BF16 become f32.
  *
  * @throws {OptionError} for a name that is neither · {FormatError} for a missing or broken file · {UnsupportedError} for an architecture or device that is not there
  * @example
@@ -44,7 +46,7 @@ export async function loadModel(nameOrFolder: string, options: LoadOptions = {})
   const raw = await readJson("loadModel", configPath);
   const family = familyOf(raw.model_type);
   const config = family.readConfig(raw, configPath);
-  const tokenizer = await loadTokenizer(folder);
+  const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder) : null;
   const checkpoint = await Checkpoint.open(folder);
   try {
     const tensors = await readTensors(checkpoint, family, config, name, checked.signal);
@@ -52,6 +54,11 @@ export async function loadModel(nameOrFolder: string, options: LoadOptions = {})
   } finally {
     await checkpoint.close();
   }
+}
+
+async function hasTokenizer(folder: string): Promise<boolean> {
+  const present = await Promise.all(TOKENIZER_FILES.map((file) => exists(join(folder, file))));
+  return present.includes(true);
 }
 
 /** The tokenizer of a Hugging Face folder or of a shipped model. @throws {OptionError} · {FormatError} */

@@ -74,6 +74,9 @@ const plainValues: Readonly<Record<string, readonly unknown[]>> = {
   trainable_token_indices: [null],
   target_parameters: [null],
   arrow_config: [null],
+  kasa_config: [null],
+  monteclora_config: [null],
+  velora_config: [null],
 };
 
 export function readLora(model: LanguageModel, files: AdapterFiles): LoadedAdapter {
