@@ -76,8 +76,9 @@ export { createModel, type NewModelConfig } from "./models/create.js";
 export { models, type ModelType } from "./models/families.js";
 export type { Generation, GenerateOptions } from "./models/generate.js";
 export { hookNames, type Hook, type Hooks } from "./models/hooks.js";
-export { loadModel, loadTokenizer, saveModel, type LoadOptions } from "./models/load.js";
+export { loadModel, loadTokenizer, type LoadOptions } from "./models/load.js";
 export { IGNORED, type Batch, type LanguageModel, type TokenInput } from "./models/model.js";
+export { saveModel } from "./models/save.js";
 export { Tokenizer } from "./models/tokenizer.js";
 
 export { data, TextDataset } from "./data/index.js";

@@ -43,7 +43,7 @@ function special(content: string, id: number) {
 async function saved(name: string): Promise<string> {
   const folder = join(root, name);
   using model = createModel({ ...tinyConfig, tieEmbeddings: false }, { seed: 3, tokenizer });
-  await saveModel(model, folder);
+  await saveModel(model, folder, { overwrite: true });
   return folder;
 }
 /** A copy of a saved model with some fields of its config changed. */

@@ -61,7 +61,7 @@ const model = tune(await begin(), { method: "full" });
 const started = performance.now();
 let step = done;
 for (const [index, phase] of phases.entries()) await runPhase(phase, index);
-await saveModel(model, join(out, "model"));
+await saveModel(model, join(out, "model"), { overwrite: true });
 await storeAsHalf(join(out, "model"));
 writeFileSync(join(out, "run.json"), `${JSON.stringify(summary(), null, 2)}\n`);
 
@@ -105,7 +105,7 @@ async function runPhase(phase: (typeof phases)[number], index: number): Promise<
 
 async function saveCheckpoint(): Promise<void> {
   const folder = join(out, "checkpoint");
-  await saveModel(model, folder);
+  await saveModel(model, folder, { overwrite: true });
   writeFileSync(join(folder, PROGRESS), JSON.stringify({ step, minutes: minutes(), resumedAt } satisfies Progress));
 }
 

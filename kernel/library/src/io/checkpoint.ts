@@ -3,10 +3,11 @@ import { basename, join } from "node:path";
 import { SafetensorsFile } from "./safetensors.js";
 import { FormatError } from "../errors.js";
 import { shown } from "../options.js";
+import type { Category } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 
-const WEIGHTS = "model.safetensors";
-const INDEX = "model.safetensors.index.json";
+export const WEIGHTS = "model.safetensors";
+export const INDEX = "model.safetensors.index.json";
 
 /** The tensors of a Hugging Face folder: one safetensors file, or shards with an index. */
 export class Checkpoint {
@@ -31,6 +32,11 @@ export class Checkpoint {
 
   get names(): string[] {
     return [...this.byName.keys()];
+  }
+
+  /** A tensor as it is stored, or null where there is none of that name; the caller disposes. */
+  async readStored(name: string, category: Category, owner: string): Promise<Tensor | null> {
+    return (await this.byName.get(name)?.read(name, category, owner)) ?? null;
   }
 
   /** One tensor as f32, its shape checked; the caller disposes. */

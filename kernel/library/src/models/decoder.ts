@@ -2,7 +2,7 @@ import type { ModelConfig } from "./config.js";
 import type { Tap } from "./hooks.js";
 import { Attention, type Positions } from "../nn/attention.js";
 import { Embedding } from "../nn/embedding.js";
-import { DenseWeight, Linear } from "../nn/linear.js";
+import { DenseWeight, Linear, type LinearWeight } from "../nn/linear.js";
 import { GatedMlp } from "../nn/mlp.js";
 import { Module } from "../nn/module.js";
 import { RmsNorm } from "../nn/norm.js";
@@ -88,15 +88,21 @@ export class Decoder extends Module {
   /** null where the embedding is the output layer. */
   readonly head: Linear | null;
 
-  /** @param tensors one per entry of `decoderShapes(config)`; they belong to the decoder from here on */
+  /**
+   * @param tensors one per entry of `decoderShapes(config)`, but for those that `packed` has in another form; all belong to the decoder
+   *   from here on
+   */
   constructor(
     readonly config: ModelConfig,
     tensors: ReadonlyMap<string, Tensor>,
+    packed: ReadonlyMap<string, LinearWeight> = new Map(),
   ) {
     super();
     const find = (name: string) => tensors.get(name)!;
-    const linear = (name: string) =>
-      new Linear(new DenseWeight(find(`${name}.weight`)), tensors.get(`${name}.bias`) ?? null);
+    const linear = (name: string) => {
+      const weight = packed.get(`${name}.weight`) ?? new DenseWeight(find(`${name}.weight`));
+      return new Linear(weight, tensors.get(`${name}.bias`) ?? null);
+    };
     const norm = (name: string) => new RmsNorm(find(`${name}.weight`), config.normEpsilon);
     this.embed = new Embedding(find("embed.weight"));
     this.blocks = Array.from({ length: config.layers }, (_, layer) => {

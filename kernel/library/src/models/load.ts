@@ -1,4 +1,4 @@
-import { mkdir, stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ModelConfig } from "./config.js";
@@ -6,13 +6,14 @@ import { Decoder, decoderShapes } from "./decoder.js";
 import { familyOf } from "./families.js";
 import type { ModelFamily } from "./llama.js";
 import { LanguageModel } from "./model.js";
+import { splitQuantization, type StoredQuantization } from "./quantized.js";
 import { Tokenizer } from "./tokenizer.js";
 import { FormatError, OptionError, throwIfAborted, UnsupportedError } from "../errors.js";
 import { events } from "../events.js";
 import { Checkpoint, exists, readJson } from "../io/checkpoint.js";
-import { writeSafetensors } from "../io/safetensors.js";
-import { DenseWeight } from "../nn/linear.js";
 import { checkOptions, didYouMean, shown, signal, text } from "../options.js";
+import type { PackedWeight } from "../quantization/packed-weight.js";
+import { PACKED_PARTS, restoreLayer } from "../quantization/stored.js";
 import { keep } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -44,13 +45,17 @@ export async function loadModel(nameOrFolder: string, options: LoadOptions = {})
   const name = Object.hasOwn(shipped, nameOrFolder) ? nameOrFolder : basename(folder);
   const configPath = join(folder, "config.json");
   const raw = await readJson("loadModel", configPath);
+  const { quantized, plain } = splitQuantization(raw, configPath);
   const family = familyOf(raw.model_type);
-  const config = family.readConfig(raw, configPath);
+  const config = family.readConfig(plain, configPath);
   const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder) : null;
   const checkpoint = await Checkpoint.open(folder);
   try {
-    const tensors = await readTensors(checkpoint, family, config, name, checked.signal);
-    return new LanguageModel({ name, network: new Decoder(config, tensors), tokenizer });
+    const { tensors, packed } = await readWeights(checkpoint, { family, config, name, quantized }, checked.signal);
+    const network = new Decoder(config, tensors, packed);
+    const model = new LanguageModel({ name, network, tokenizer, ...(quantized && { label: quantized.label }) });
+    model.quantization = quantized?.report ?? null;
+    return model;
   } finally {
     await checkpoint.close();
   }
@@ -72,57 +77,67 @@ export async function loadTokenizer(nameOrFolder: string): Promise<Tokenizer> {
   );
 }
 
-/**
- * Writes a model with plain weights as a Hugging Face folder, which `loadModel` and transformers read back.
- *
- * @throws {UnsupportedError} for packed weights or adapters
- */
-export async function saveModel(model: LanguageModel, folder: string): Promise<void> {
-  for (const [name, linear] of model.linears()) {
-    if (linear.weight instanceof DenseWeight && linear.adapter === null) continue;
-    const stored =
-      linear.adapter === null
-        ? linear.weight.description
-        : `${linear.weight.description} with ${linear.adapter.description}`;
-    throw new UnsupportedError("saveModel", `${name} is stored as ${stored}. Supported: f32 without adapters.`);
-  }
-  const family = familyOf(model.config.modelType);
-  await mkdir(folder, { recursive: true });
-  const named = new Map([...model.namedTensors()].map(([name, tensor]) => [family.fileName(name), tensor]));
-  await writeSafetensors(join(folder, "model.safetensors"), named, { format: "pt" });
-  await writeFile(join(folder, "config.json"), json(family.writeConfig(model.config)));
-  if (!model.hasTokenizer) return;
-  await writeFile(join(folder, "tokenizer.json"), json(model.tokenizer.definition));
-  await writeFile(join(folder, "tokenizer_config.json"), json(model.tokenizer.config));
+interface Source {
+  readonly family: ModelFamily;
+  readonly config: ModelConfig;
+  readonly name: string;
+  readonly quantized: StoredQuantization | null;
 }
 
-async function readTensors(
+async function readWeights(
   checkpoint: Checkpoint,
-  family: ModelFamily,
-  config: ModelConfig,
-  owner: string,
+  { family, config, name: owner, quantized }: Source,
   abort: AbortSignal | undefined,
-): Promise<Map<string, Tensor>> {
+): Promise<{ tensors: Map<string, Tensor>; packed: Map<string, PackedWeight> }> {
   const shapes = [...decoderShapes(config)];
-  rejectLeftovers(checkpoint, family, config, new Set(shapes.map(({ name }) => family.fileName(name))));
+  const stored = new Set(quantized === null ? [] : Object.keys(quantized.layers));
+  const used = shapes.flatMap(({ name }) => {
+    const file = family.fileName(name);
+    return stored.has(file) ? PACKED_PARTS.map((part) => `${file}.${part}`) : [file];
+  });
+  rejectLeftovers(checkpoint, family, config, new Set(used));
   const tensors = new Map<string, Tensor>();
+  const packed = new Map<string, PackedWeight>();
   try {
     for (const { name, shape } of shapes) {
       throwIfAborted("loadModel", abort);
-      tensors.set(name, keep(await checkpoint.read(family.fileName(name), shape, owner)));
+      const file = family.fileName(name);
+      if (stored.has(file)) packed.set(name, await readPacked(checkpoint, file, shape, quantized!.layers[file], owner));
+      else tensors.set(name, keep(await checkpoint.read(file, shape, owner)));
       events.emit("progress", {
         id: `load ${owner}`,
         label: `loading ${owner}`,
-        done: tensors.size,
+        done: tensors.size + packed.size,
         total: shapes.length,
         unit: "tensors",
       });
     }
   } catch (error) {
-    for (const tensor of tensors.values()) tensor.dispose();
+    for (const one of [...tensors.values(), ...packed.values()]) one.dispose();
     throw error;
   }
-  return tensors;
+  return { tensors, packed };
+}
+
+async function readPacked(
+  checkpoint: Checkpoint,
+  file: string,
+  shape: readonly number[],
+  entry: unknown,
+  owner: string,
+): Promise<PackedWeight> {
+  const parts = new Map<string, Tensor>();
+  try {
+    for (const part of PACKED_PARTS) {
+      const category = part === "codes" ? "weights" : "scales";
+      const tensor = await checkpoint.readStored(`${file}.${part}`, category, owner);
+      if (tensor !== null) parts.set(part, keep(tensor));
+    }
+    return restoreLayer(checkpoint.folder, file, shape as [number, number], entry, parts);
+  } catch (error) {
+    for (const tensor of parts.values()) tensor.dispose();
+    throw error;
+  }
 }
 
 function rejectLeftovers(
@@ -170,8 +185,4 @@ function checkDevice(device: string): void {
   if (device === "cpu" || device === "auto") return;
   const text = `device is ${JSON.stringify(device)}. Supported for models: "cpu", "auto" (which is the CPU).`;
   throw new UnsupportedError("loadModel", text, { device });
-}
-
-function json(value: unknown): string {
-  return `${JSON.stringify(value, null, 1)}\n`;
 }
