@@ -48,6 +48,7 @@ export class Client {
   private readonly session = randomUUID();
   private readonly waiting = new Set<{ matches: (message: Message) => boolean; resolve: (message: Message) => void }>();
   private readonly replies: Message[] = [];
+  private readonly questions = new Set<Message>();
   private closed = false;
 
   private constructor(
@@ -150,9 +151,12 @@ export class Client {
     return this.next(this.iopub, matches);
   }
 
-  /** A question on stdin. */
-  question(): Promise<Message> {
-    return this.next(this.replies, (message) => message.type === "input_request");
+  /** The next question on stdin that was not asked for yet. */
+  async question(): Promise<Message> {
+    const isNew = (message: Message) => message.type === "input_request" && !this.questions.has(message);
+    const question = await this.next(this.replies, isNew);
+    this.questions.add(question);
+    return question;
   }
 
   async start(code: string, options: object = {}, subshell?: string): Promise<string> {

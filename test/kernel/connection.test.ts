@@ -1,4 +1,4 @@
-import { mkdtempSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { readConnection } from "@nibble-lab/kernel/lib/jupyter/connection.js";
@@ -7,6 +7,8 @@ import { codePointsToUnits, unitsToCodePoints, type Header } from "@nibble-lab/k
 import { FrameReader, encodeFrame } from "@nibble-lab/kernel/lib/executor/frames.js";
 import { OutputRing, type Output } from "@nibble-lab/kernel/lib/executor/ring.js";
 import { describe, expect, it } from "vitest";
+import { curveKeyPair, Dealer } from "zeromq";
+import { Client } from "./client.js";
 
 const header: Header = { msg_id: "1", session: "s", username: "u", date: "d", msg_type: "t", version: "5.5" };
 const folder = mkdtempSync(join(tmpdir(), "nibble-connection-"));
@@ -35,7 +37,38 @@ describe("connection file", () => {
     );
     expect(() => readConnection(connectionWith({ signature_scheme: "md5" }))).toThrow('Supported: "hmac-sha256"');
     expect(() => readConnection(connectionWith({ shell_port: "x" }))).toThrow("shell_port");
+    expect(() => readConnection(connectionWith({ curve_publickey: "x".repeat(40) }))).toThrow("Both are needed");
+    expect(() => readConnection(connectionWith({ curve_publickey: "x", curve_secretkey: "y" }))).toThrow("curve_");
+    expect(readConnection(connectionWith({})).curve).toBeNull();
     expect(readConnection(connectionWith({})).ports).toEqual({ shell: 1, control: 2, iopub: 3, stdin: 4, hb: 5 });
+  });
+});
+
+describe("a connection", () => {
+  it("over files instead of ports works as well", async () => {
+    const ip = join(mkdtempSync(join(tmpdir(), "nibble-ipc-")), "kernel");
+    const client = await Client.start({ connection: { transport: "ipc", ip } });
+    expect(await client.value("6 * 7")).toBe("42");
+    expect(await client.heartbeat("beat")).toBe("beat");
+    await client.stop();
+  });
+
+  it("with curve keys is encrypted: who has the key is served, others hear nothing", async () => {
+    const [server, ours] = [curveKeyPair(), curveKeyPair()];
+    const client = await Client.start({
+      connection: { curve_publickey: server.publicKey, curve_secretkey: server.secretKey },
+      curve: { serverKey: server.publicKey, ...ours },
+    });
+    expect(await client.value("6 * 7")).toBe("42");
+    expect(await client.heartbeat("beat")).toBe("beat");
+    const { ip, hb_port } = JSON.parse(readFileSync(client.connectionFile, "utf8")) as { ip: string; hb_port: number };
+    const stranger = new Dealer({ linger: 0 });
+    const refused = new Promise((resolve) => stranger.events.on("handshake:error:protocol", resolve));
+    stranger.connect(`tcp://${ip}:${hb_port}`);
+    await stranger.send(["", "beat"]);
+    await refused;
+    stranger.close();
+    await client.stop();
   });
 });
 

@@ -125,6 +125,40 @@ describe("protocol", () => {
     });
   });
 
+  it("asks for a password as one, and with prompt in the middle of a statement", async () => {
+    const id = await client.start(
+      "const secret = await input('Key: ', { password: true });\nconst all = [1, 2].map((n) => prompt(`${n}? `)); [secret, ...all, prompt('', 'as ever')].join()",
+      { allow_stdin: true },
+    );
+    const asked: unknown[] = [];
+    for (const value of ["s3cret", "one", "two", ""]) {
+      const question = await client.question();
+      asked.push(question.content);
+      await client.send("stdin", "input_reply", { value }, { parent: question });
+    }
+    const { published } = await client.finished(id);
+    expect(asked).toEqual([
+      { prompt: "Key: ", password: true },
+      { prompt: "1? ", password: false },
+      { prompt: "2? ", password: false },
+      { prompt: "", password: false },
+    ]);
+    const result = published.find((message) => message.type === "execute_result")!;
+    expect(result.content["data"]).toEqual({ "text/plain": "'s3cret,one,two,as ever'" });
+  });
+
+  it("ends a prompt by an interrupt, and handles what came meanwhile", async () => {
+    await client.value("let heard = 0; kernel.comms.register('ear', () => { heard += 1 })");
+    for (const code of ["prompt('sync? ')", "await new Promise((r) => setTimeout(r, 1)); prompt('late? ')"]) {
+      const id = await client.start(code, { allow_stdin: true });
+      await client.question();
+      await client.send("shell", "comm_open", { comm_id: id, target_name: "ear", data: {} });
+      await client.request("control", "interrupt_request");
+      expect((await client.finished(id)).reply.content["ename"]).toBe("Interrupted");
+    }
+    expect(await client.value("heard")).toBe("2");
+  });
+
   it("refuses to ask where nobody can answer", async () => {
     const { reply } = await client.execute("await input()", { allow_stdin: false });
     expect(reply.content["evalue"]).toMatch(/asks nobody/);
@@ -215,6 +249,32 @@ describe("output", () => {
       "require('node:child_process').spawnSync('sh', ['-c', 'echo out; echo err >&2'], { stdio: 'inherit' }).status",
     );
     expect([streamText(published), streamText(published, "stderr")]).toEqual(["out\n", "err\n"]);
+  });
+
+  it("gives what a timer prints to the cell that set it, also while another runs", async () => {
+    const first = await client.start(
+      "let ticks = 0; const clock = setInterval(() => { console.log(`tick ${++ticks}`); display(ticks) }, 5); 0",
+    );
+    await client.finished(first);
+    const second = await client.finished(
+      await client.start(
+        "while (ticks < 3) await new Promise((r) => setTimeout(r, 5)); console.log('mine'); clearInterval(clock)",
+      ),
+    );
+    expect(streamText(second.published)).toBe("mine\n");
+    expect(second.published.some((message) => message.type === "display_data")).toBe(false);
+    const ofFirst = client.iopub.filter((message) => message.parent["msg_id"] === first);
+    expect(streamText(ofFirst)).toMatch(/^tick 1\ntick 2\ntick 3\n/);
+  });
+
+  it("leaves timers as Node has them", async () => {
+    expect(
+      await client.value(
+        "import { promisify } from 'node:util'; import { setTimeout as sleepFor } from 'node:timers/promises';\n" +
+          "[await promisify(setTimeout)(1, 'p'), await sleepFor(1, 't'), setTimeout.name, await new Promise((r) => setTimeout(r, 1, 'given'))].join()",
+      ),
+    ).toBe("'p,t,setTimeout,given'");
+    expect((await client.execute("setTimeout('no function' as never)")).reply.content["ename"]).toBe("TypeError");
   });
 
   it("gives late output to the cell that came last, after its idle", async () => {

@@ -104,6 +104,17 @@ export class Cells {
     );
   }
 
+  /** Runs something that belongs to this cell, whichever started last. */
+  within(run: Run, act: () => unknown): unknown {
+    const before = this.current;
+    this.current = run;
+    try {
+      return act();
+    } finally {
+      this.current = before;
+    }
+  }
+
   interrupt(): void {
     for (const run of this.active) {
       run.interrupt();

@@ -21,18 +21,6 @@ export interface DisplayOptions {
   readonly metadata?: Bundle;
 }
 
-/** How a value is shown. */
-export interface DisplayOptions {
-  /** The place that later updates change; without it a new one. */
-  readonly id?: string;
-  /** The value is a MIME bundle. */
-  readonly raw?: boolean;
-  /** Changes what was shown under this id. */
-  readonly update?: boolean;
-  /** By MIME type, for those who draw it. */
-  readonly metadata?: Bundle;
-}
-
 /** The names that every cell has without an import. A cell that defines one of them shadows it for itself and later cells. */
 export class Globals {
   private inputs = 0;
@@ -42,14 +30,16 @@ export class Globals {
     private readonly cells: Cells,
     private readonly post: Post,
     private readonly comms: Comms,
+    /** Blocks until the question of this number is answered. */
+    private readonly waitForAnswer: (id: number) => string,
   ) {}
 
   install(): void {
-    const { display, input, clearOutput } = this;
+    const { display, input, prompt, clearOutput } = this;
     const bar = (what: unknown, options?: string | ProgressOptions) =>
       progress((bundle, id, update) => this.show(bundle, id, update), what, options);
     const kernel = this.kernel();
-    const all = { display, html, md, svg, image, table, clearOutput, input, progress: bar, kernel };
+    const all = { display, html, md, svg, image, table, clearOutput, input, prompt, progress: bar, kernel };
     for (const [name, value] of Object.entries(all)) {
       Object.defineProperty(globalThis, name, { value, writable: true, configurable: true, enumerable: false });
     }
@@ -118,11 +108,21 @@ export class Globals {
   };
 
   private readonly input = async (prompt = "", options: { password?: boolean } = {}): Promise<string> => {
-    const run = this.cells.current;
-    if (run?.cell.allowStdin !== true)
-      throw new Error("[input] this front end asks nobody. Run the cell where somebody can answer.");
-    const id = ++this.inputs;
-    this.post({ kind: "input", run: run.cell.run, id, prompt, password: options.password ?? false });
+    const id = this.ask("input", prompt, options.password ?? false);
     return new Promise((resolve) => this.answers.set(id, resolve));
   };
+
+  /** As in a browser, it returns the answer itself: the thread waits for it. */
+  private readonly prompt = (text = "", fallback = ""): string => {
+    return this.waitForAnswer(this.ask("prompt", String(text), false)) || fallback;
+  };
+
+  private ask(by: string, prompt: string, password: boolean): number {
+    const run = this.cells.current;
+    if (run?.cell.allowStdin !== true)
+      throw new Error(`[${by}] this front end asks nobody. Run the cell where somebody can answer.`);
+    const id = ++this.inputs;
+    this.post({ kind: "input", run: run.cell.run, id, prompt, password });
+    return id;
+  }
 }

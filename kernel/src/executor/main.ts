@@ -1,19 +1,22 @@
 import { Console } from "node:console";
 import { writeSync } from "node:fs";
 import { StringDecoder } from "node:string_decoder";
-import { MessageChannel, Worker } from "node:worker_threads";
+import { MessageChannel, receiveMessageOnPort, Worker } from "node:worker_threads";
 import type { StreamName } from "../jupyter/protocol.js";
 import { OutputBudget } from "./budget.js";
 import { Cells } from "./cells.js";
 import { Comms } from "./comms.js";
-import { errorContent, installStackTraces } from "./errors.js";
+import { errorContent, installStackTraces, InterruptedError } from "./errors.js";
 import { Globals } from "./globals.js";
 import { LibraryWatch } from "./library.js";
 import type { Envelope, FromMain, ToMain } from "./messages.js";
 import { Modules } from "./modules.js";
 import { OutputRing } from "./ring.js";
 import type { SupervisorData } from "./supervisor.js";
+import { keepCellOfTimers } from "./timers.js";
 
+/** How often `prompt` looks for its answer. */
+const ANSWER_POLL_MS = 15;
 /** At exit, how long output may take to reach the supervisor. */
 const LAST_WORDS_MS = 2000;
 
@@ -34,7 +37,9 @@ const wake = (urgent: boolean): void => {
 const library = new LibraryWatch(post);
 const cells = new Cells(new Modules((specifier) => library.imported(specifier)), post);
 const comms = new Comms(post);
-const globals = new Globals(cells, post, comms);
+const globals = new Globals(cells, post, comms, waitForAnswer);
+/** What came while `prompt` blocked this thread, and is still to be handled. */
+const deferred: Envelope<ToMain>[] = [];
 
 function captureOutput(): void {
   for (const name of ["stdout", "stderr"] as const) {
@@ -81,7 +86,29 @@ function startSupervisor(): void {
   worker.unref();
 }
 
+/** Blocks this thread until the reader has answered. */
+function waitForAnswer(id: number): string {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (;;) {
+    const envelope = (receiveMessageOnPort(port) as { message: Envelope<ToMain> } | undefined)?.message;
+    if (envelope === undefined) {
+      Atomics.wait(pause, 0, 0, ANSWER_POLL_MS);
+      continue;
+    }
+    const { value } = envelope;
+    if (value.kind === "input" && value.id === id) return value.value;
+    deferred.push(envelope);
+    setImmediate(receiveDeferred);
+    if (value.kind === "interrupt") throw new InterruptedError();
+  }
+}
+
+function receiveDeferred(): void {
+  for (const envelope of deferred.splice(0)) receive(envelope);
+}
+
 function receive({ value, buffers }: Envelope<ToMain>): void {
+  receiveDeferred();
   switch (value.kind) {
     case "run":
       return cells.start(value.cell);
@@ -105,6 +132,7 @@ installStackTraces();
 captureOutput();
 quickenConsole();
 globals.install();
+keepCellOfTimers(cells);
 library.screen = globals;
 process.on("SIGINT", () => undefined); // the message that comes with it does the work
 process.on("uncaughtException", reportLate);

@@ -6,12 +6,20 @@ export interface Connection {
   readonly ip: string;
   readonly ports: Readonly<Record<Channel, number>>;
   readonly key: string;
+  /** CurveZMQ's keys of this side, Z85; null where the connection is in the clear. */
+  readonly curve: CurveKeys | null;
+}
+
+export interface CurveKeys {
+  readonly publicKey: string;
+  readonly secretKey: string;
 }
 
 export const CHANNELS = ["shell", "control", "iopub", "stdin", "hb"] as const;
 export type Channel = (typeof CHANNELS)[number];
 
 const SCHEME = "hmac-sha256";
+const CURVE_KEY_LENGTH = 40;
 
 /** Reads a connection file; every field is checked before a socket is opened. */
 export function readConnection(path: string): Connection {
@@ -29,7 +37,19 @@ export function readConnection(path: string): Connection {
     throw new Error(`[connection] signature_scheme is ${JSON.stringify(scheme)}. Supported: "${SCHEME}".`);
   }
   const ports = Object.fromEntries(CHANNELS.map((channel) => [channel, port(fields, channel)]));
-  return { transport, ip: String(fields["ip"] ?? "127.0.0.1"), ports: ports as Record<Channel, number>, key };
+  const ip = String(fields["ip"] ?? "127.0.0.1");
+  return { transport, ip, ports: ports as Record<Channel, number>, key, curve: curveKeys(fields) };
+}
+
+/** Half a pair, or what is no key, must not end in a connection that anybody can read. */
+function curveKeys(fields: Record<string, unknown>): CurveKeys | null {
+  const [publicKey, secretKey] = [fields["curve_publickey"] ?? null, fields["curve_secretkey"] ?? null];
+  if (publicKey === null && secretKey === null) return null;
+  const isKey = (value: unknown): value is string => typeof value === "string" && value.length === CURVE_KEY_LENGTH;
+  if (isKey(publicKey) && isKey(secretKey)) return { publicKey, secretKey };
+  throw new Error(
+    `[connection] curve_publickey or curve_secretkey is missing or no key. Both are needed, ${CURVE_KEY_LENGTH} characters each.`,
+  );
 }
 
 function port(fields: Record<string, unknown>, channel: Channel): number {

@@ -1,5 +1,5 @@
 import { Router, XPublisher } from "zeromq";
-import { address, type Connection } from "./connection.js";
+import { address, type Connection, type CurveKeys } from "./connection.js";
 
 export type Frames = Uint8Array[];
 export type RequestChannel = "shell" | "control" | "stdin";
@@ -64,11 +64,21 @@ export class Sockets {
 
   async bind(connection: Connection): Promise<void> {
     this.iopub.verbosity = "allSubs"; // else only the first subscriber of a topic is welcomed
+    if (connection.curve !== null) this.encrypt(connection.curve);
     await Promise.all([
       ...REQUEST_CHANNELS.map((channel) => this.routers[channel].bind(address(connection, channel))),
       this.iopub.bind(address(connection, "iopub")),
       this.heartbeat.bind(address(connection, "hb")),
     ]);
+  }
+
+  /** Only who knows the public key can connect from here on. */
+  private encrypt({ publicKey, secretKey }: CurveKeys): void {
+    for (const socket of [...Object.values(this.routers), this.iopub, this.heartbeat]) {
+      socket.curveServer = true;
+      socket.curvePublicKey = publicKey;
+      socket.curveSecretKey = secretKey;
+    }
   }
 
   /** Starts to read; returns at once. */

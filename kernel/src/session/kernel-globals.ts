@@ -29,6 +29,8 @@ declare function table(rows: Iterable<unknown> | object, options?: NibbleTableOp
 declare function clearOutput(options?: { wait?: boolean }): void;
 /** Asks the reader for a line of text. */
 declare function input(prompt?: string, options?: { password?: boolean }): Promise<string>;
+/** Asks the reader for a line of text; nothing else of the cell runs until it is there. */
+declare function prompt(text?: string, fallback?: string): string;
 /** A bar that follows an iteration: \`for (const x of progress(xs))\`; with \`keep: false\` it vanishes at its end. */
 declare function progress<T>(values: Iterable<T>, options?: string | NibbleProgressOptions): Iterable<T>;
 /** A bar that follows an asynchronous iteration: \`for await (const x of progress(xs))\`. */
