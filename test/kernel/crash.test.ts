@@ -14,6 +14,17 @@ const rows: readonly (readonly [string, string, RegExp])[] = [
   ["an abort", "console.log('before'); process.abort()", /SIGABRT/],
 ];
 
+describe("an executor that runs out of memory", () => {
+  it("is told in the cell as well, and the next cell runs", async () => {
+    const small = await Client.warm({ env: { NODE_OPTIONS: "--max-old-space-size=120" } });
+    const died = await small.execute("const hoard: number[][] = []; for (;;) hoard.push(new Array(10_000).fill(0.5))");
+    expect(errorOf(died)).toMatchObject({ ename: "KernelProcessDied" });
+    expect(errorOf(died).evalue).toMatch(/ran out of memory/);
+    expect(await small.value("1 + 1")).toBe("2");
+    await small.stop();
+  });
+});
+
 describe("the executor's death", () => {
   it.each(rows)("by %s is told in the cell, and the next cell runs", async (_name, code, how) => {
     await client.value("let lost = 1");

@@ -25,6 +25,21 @@ const rows: readonly (readonly [string, string])[] = [
   ],
 ];
 
+describe("interrupt of the engine", () => {
+  it.each([
+    ["called synchronously", "for (;;) matmul(square, square).dispose()"],
+    ["called after an await", "await sleep(1); for (;;) matmul(square, square).dispose()"],
+    ["in one long call", "const large = Tensor.zeros([9000, 9000]); console.log('in'); matmul(large, large)"],
+  ])("%s ends it and keeps the tensors", async (_name, code) => {
+    await client.value("import { matmul, Tensor } from 'nibble-lab'; const square = Tensor.full([700, 700], 1);");
+    const id = await client.start(`console.log('in'); ${code}`);
+    await client.published((message) => message.type === "stream" && message.parent["msg_id"] === id);
+    await client.request("control", "interrupt_request");
+    expect(errorOf(await client.finished(id)).ename).toMatch(/^Interrupted/);
+    expect(await client.value("(await square.array()).slice(0, 2).join()")).toBe("'1,1'");
+  });
+});
+
 describe("interrupt", () => {
   it.each(rows)("ends %s and keeps the variables", async (_name, code) => {
     const id = await client.start(code);

@@ -2,6 +2,7 @@ import { Script } from "node:vm";
 import type { Content, DisplayContent } from "../jupyter/protocol.js";
 import { bundleOf, DisplayHandle } from "./display.js";
 import { cellFile, errorContent, InterruptedError, rememberCell, rememberWaiter } from "./errors.js";
+import type { Interruptible } from "./interruptible.js";
 import type { CellRun, CompiledCell, FromMain, RunOutcome } from "./messages.js";
 import { cellMeta, type Modules, type Namespace } from "./modules.js";
 import { cellRequire } from "./require.js";
@@ -81,18 +82,12 @@ export class Cells {
   /** Whose output is being written: the cell that started last. */
   current: Run | null = null;
   private readonly active = new Set<Run>();
-  private task: () => unknown = () => undefined;
-  private readonly guarded: Script;
 
   constructor(
     private readonly modules: Modules,
+    private readonly interruptible: Interruptible,
     private readonly post: (message: FromMain) => void,
-  ) {
-    // Node ends what a script calls when SIGINT comes, if the script runs under `breakOnSigint`.
-    const key = Symbol.for("nibble-lab.run-task");
-    Object.defineProperty(globalThis, key, { value: () => this.task(), enumerable: false });
-    this.guarded = new Script(`globalThis[Symbol.for("nibble-lab.run-task")]()`, { filename: "node:vm" });
-  }
+  ) {}
 
   start(cell: CellRun): void {
     const run = new Run(cell);
@@ -116,6 +111,7 @@ export class Cells {
   }
 
   interrupt(): void {
+    this.interruptible.restore();
     for (const run of this.active) {
       run.interrupt();
       setTimeout(() => this.finish(run, { status: "error", ...errorContent(new InterruptedError()) }), GRACE_MS);
@@ -161,8 +157,7 @@ export class Cells {
       meta.filename,
       meta.dirname,
     ];
-    this.task = () => body(...given);
-    const value: unknown = this.guarded.runInThisContext({ breakOnSigint: true });
+    const value = this.interruptible.run(() => body(...given));
     return { value: compiled.isAsync ? await run.guard(value) : value };
   }
 

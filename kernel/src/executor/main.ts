@@ -8,6 +8,7 @@ import { Cells } from "./cells.js";
 import { Comms } from "./comms.js";
 import { errorContent, installStackTraces, InterruptedError } from "./errors.js";
 import { Globals } from "./globals.js";
+import { Interruptible } from "./interruptible.js";
 import { LibraryWatch } from "./library.js";
 import type { Envelope, FromMain, ToMain } from "./messages.js";
 import { Modules } from "./modules.js";
@@ -35,7 +36,8 @@ const wake = (urgent: boolean): void => {
 };
 
 const library = new LibraryWatch(post);
-const cells = new Cells(new Modules((specifier) => library.imported(specifier)), post);
+const interruptible = new Interruptible();
+const cells = new Cells(new Modules((specifier) => library.imported(specifier)), interruptible, post);
 const comms = new Comms(post);
 const globals = new Globals(cells, post, comms, waitForAnswer);
 /** What came while `prompt` blocked this thread, and is still to be handled. */
@@ -77,7 +79,12 @@ function write(run: number, name: StreamName, text: string): void {
 }
 
 function startSupervisor(): void {
-  const data: SupervisorData = { ring: ring.memory, nonce: process.env["NIBBLE_LAB_NONCE"] ?? "", port: port2 };
+  const data: SupervisorData = {
+    ring: ring.memory,
+    interruptible: interruptible.memory,
+    nonce: process.env["NIBBLE_LAB_NONCE"] ?? "",
+    port: port2,
+  };
   const worker = new Worker(new URL("./supervisor.js", import.meta.url), { workerData: data, transferList: [port2] });
   worker.on("error", (error) => {
     writeSync(2, `The supervisor thread failed: ${error.stack ?? error.message}\n`);
@@ -113,8 +120,8 @@ function receive({ value, buffers }: Envelope<ToMain>): void {
     case "run":
       return cells.start(value.cell);
     case "interrupt":
-      post({ kind: "interrupt-seen" });
-      return cells.interrupt();
+      cells.interrupt();
+      return post({ kind: "interrupt-seen" });
     case "input":
       return globals.answer(value.id, value.value);
     case "comm_open":
@@ -134,7 +141,7 @@ quickenConsole();
 globals.install();
 keepCellOfTimers(cells);
 library.screen = globals;
-process.on("SIGINT", () => undefined); // the message that comes with it does the work
+interruptible.restore(); // SIGINT alone ends nothing
 process.on("uncaughtException", reportLate);
 process.on("unhandledRejection", reportLate);
 process.on("exit", () => {

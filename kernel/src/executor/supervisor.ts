@@ -6,6 +6,7 @@ import { Panels } from "../bridges/panels.js";
 import { clearEngineInterrupt, engineLoaded, interruptEngine } from "./supervisor-engine.js";
 import { encodeFrame, FrameReader } from "./frames.js";
 import { Terminator } from "./interrupt.js";
+import { runsInterruptibly } from "./interruptible.js";
 import {
   outputMarker,
   type Envelope,
@@ -24,6 +25,7 @@ const DRAIN_MS = 10;
 
 export interface SupervisorData {
   readonly ring: SharedArrayBuffer;
+  readonly interruptible: SharedArrayBuffer;
   readonly nonce: string;
   readonly port: MessagePort;
 }
@@ -63,7 +65,7 @@ class Supervisor {
         interruptEngine();
         this.terminator.start();
         this.toMain(message);
-        process.kill(process.pid, "SIGINT"); // ends synchronous code that runs under breakOnSigint
+        if (runsInterruptibly(this.data.interruptible)) process.kill(process.pid, "SIGINT");
         return;
       case "usage":
         return this.usage(message.id);

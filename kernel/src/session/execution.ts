@@ -41,6 +41,8 @@ export class Execution {
   private readonly usages = new Map<number, (usage: { cpuPercent: number; resident: number }) => void>();
   private serial = 0;
   private inputId: number | null = null;
+  /** A second interrupt found the cell stuck: the process is being ended for that. */
+  private isEnding = false;
   private readonly nativeBudget = new OutputBudget();
 
   constructor(
@@ -87,7 +89,10 @@ export class Execution {
     const stuck = this.runs
       .all()
       .find((run) => run.sent && run.interruptedAt !== null && Date.now() - run.interruptedAt > STUCK_MS);
-    if (stuck !== undefined) return this.executor.kill();
+    if (stuck !== undefined) {
+      this.isEnding = true;
+      return this.executor.kill();
+    }
     for (const run of this.runs.all()) run.interruptedAt ??= Date.now();
     this.executor.send({ kind: "interrupt" });
   }
@@ -253,10 +258,10 @@ export class Execution {
   /** User code took its process down, or a second interrupt did: the cell says so, and a fresh executor waits. */
   private replaceExecutor({ how, lastWords }: { how: string; lastWords: string }): void {
     const runs = this.runs.all();
-    const interrupted = runs.some((run) => run.interruptedAt !== null);
+    const wasStuck = this.isEnding;
     this.renewExecutor();
     const lost = "All variables, imports and models are lost; a fresh one is ready. Run the cells above again.";
-    const outcome = interrupted
+    const outcome = wasStuck
       ? failure("Interrupted", `The cell did not stop, so its process was ended. ${lost}`)
       : failure(
           "KernelProcessDied",
@@ -276,6 +281,7 @@ export class Execution {
     this.syncs.clear();
     for (const answer of this.usages.values()) answer({ cpuPercent: 0, resident: 0 });
     this.usages.clear();
+    this.isEnding = false;
     this.host.executorLost();
     this.executor = this.startExecutor();
   }

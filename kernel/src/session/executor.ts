@@ -45,8 +45,10 @@ export class Executor {
     (this.child.stdio[4] as Readable).on("data", (chunk: Buffer) => reader.push(chunk));
     (this.child.stdio[3] as Writable).on("error", () => undefined); // its end is reported by the process itself
     this.child.on("error", (error) => this.end(`could not be started: ${error.message}`));
-    this.child.on("close", (code, signal) => this.end(howItEnded(code, signal)));
-    this.child.on("exit", (code, signal) => setTimeout(() => this.end(howItEnded(code, signal)), PIPES_MS).unref());
+    this.child.on("close", (code, signal) => this.end(this.howItEnded(code, signal)));
+    this.child.on("exit", (code, signal) => {
+      setTimeout(() => this.end(this.howItEnded(code, signal)), PIPES_MS).unref();
+    });
   }
 
   send(message: ToExecutor, buffers: readonly Uint8Array[] = []): void {
@@ -73,16 +75,20 @@ export class Executor {
     );
   }
 
+  private howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
+    if (signal === "SIGABRT" && this.outputs.stderr.lastWords.includes("heap out of memory")) {
+      return "ran out of memory: JavaScript's heap was full (NODE_OPTIONS=--max-old-space-size=MEGABYTES makes it larger)";
+    }
+    if (signal === "SIGKILL") return "was ended by SIGKILL, as the system does when the machine runs out of memory";
+    if (signal === "SIGABRT") return "was aborted (SIGABRT)";
+    return signal === null ? `exited with code ${code ?? "unknown"}` : `was ended by ${signal}`;
+  }
+
   private end(how: string): void {
     if (this.ended) return;
     this.ended = true;
     this.events.died({ how, lastWords: this.outputs.stderr.lastWords });
   }
-}
-
-function howItEnded(code: number | null, signal: NodeJS.Signals | null): string {
-  if (signal === "SIGABRT") return "was aborted (SIGABRT), which also happens when memory runs out";
-  return signal === null ? `exited with code ${code ?? "unknown"}` : `was ended by ${signal}`;
 }
 
 /** One raw pipe of the executor: text goes on, markers between cells stay here. */
