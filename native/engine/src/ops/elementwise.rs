@@ -105,8 +105,7 @@ pub fn scale_in_place(e: &Engine, target: Handle, factor: f64) -> Result<()> {
 pub fn clamp_in_place(e: &Engine, target: Handle, low: f64, high: f64) -> Result<()> {
     const OP: &str = "clampInPlace";
     let target = e.tensor(OP, "target", target)?;
-    // Not `low > high`, so that NaN is refused.
-    if !(low <= high) {
+    if low.is_nan() || high.is_nan() || low > high {
         return Err(Error::option(OP, "low", low, format!("at most high, which is {high}")));
     }
     let (low, high) = (low as f32, high as f32);
