@@ -14,12 +14,24 @@ export class CellNames {
     this.names.clear();
   }
 
+  /** Brings in the names of earlier cells that `source` mentions, but for those that it declares itself. */
+  headerFor(source: string, declared: readonly Declared[]): string {
+    const own = new Set(declared.map(({ name }) => name));
+    const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
+    return this.header((name) => words.has(name) && !own.has(name));
+  }
+
   /** Brings in every name of earlier cells, but for those that the cell declares itself. */
-  header(own: ReadonlySet<string>): string {
+  fullHeader(declared: readonly Declared[]): string {
+    const own = new Set(declared.map(({ name }) => name));
+    return this.header((name) => !own.has(name));
+  }
+
+  private header(isWanted: (name: string) => boolean): string {
     const parts: string[] = [];
     const byModule = new Map<string, string[]>();
     for (const { name, kind, module } of this.names.values()) {
-      if (own.has(name)) continue;
+      if (!isWanted(name)) continue;
       // An import cannot be assigned to: what may be is declared.
       if (kind === "let" || kind === "const")
         parts.push(`declare ${kind} ${name}: typeof import("${module}").${name};`);

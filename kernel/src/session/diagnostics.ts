@@ -27,15 +27,16 @@ export function typeProblem(diagnostic: ts.Diagnostic, shift: number): TypeProbl
     return null;
   if ((code >= IMPLICIT_ANY.from && code <= IMPLICIT_ANY.to) || MISSING_TYPES.has(code)) return null;
   const message = ts.flattenDiagnosticMessageText(messageText, "\n");
-  const blocks = !(UNKNOWN_NAME.has(code) && isInFunction(file, start));
+  const blocks = !(UNKNOWN_NAME.has(code) && mayBeUnknown(file, start));
   return { code, message, offset: start - shift, length: length ?? 1, blocks };
 }
 
-function isInFunction(file: ts.SourceFile, position: number): boolean {
+/** Inside a function, which may run after the name is there, and behind `typeof`, which asks. */
+function mayBeUnknown(file: ts.SourceFile, position: number): boolean {
   let found = false;
   const visit = (node: ts.Node): void => {
     if (found || position < node.pos || position >= node.end) return;
-    if (ts.isFunctionLike(node)) found = true;
+    if (ts.isFunctionLike(node) || ts.isTypeOfExpression(node)) found = true;
     else ts.forEachChild(node, visit);
   };
   visit(file);

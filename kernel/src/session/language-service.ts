@@ -23,15 +23,20 @@ export class LanguageService {
   private readonly names = new CellNames();
   private readonly globalsFile: string;
   private readonly draftFile: string;
+  /** Imports every cell: with the same root files each time, most of a program is used again. */
+  private readonly cellsFile: string;
+  private readonly cells = new Set<string>();
   private readonly service: ts.LanguageService;
   private version = 0;
 
   constructor(private readonly folder: string) {
     this.globalsFile = join(folder, "__nibble_globals.d.ts");
     this.draftFile = join(folder, "__nibble_draft.ts");
+    this.cellsFile = join(folder, "__nibble_cells.ts");
     this.write(this.globalsFile, KERNEL_GLOBALS_TYPES);
-    this.write(this.draftFile, "export {};");
-    this.service = ts.createLanguageService(languageHost(folder, this.files), ts.createDocumentRegistry());
+    this.forget();
+    const roots = [this.globalsFile, this.cellsFile, this.draftFile];
+    this.service = ts.createLanguageService(languageHost(folder, roots, this.files), ts.createDocumentRegistry());
   }
 
   warm(): void {
@@ -40,21 +45,23 @@ export class LanguageService {
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
     const name = `__nibble_cell_${count}`;
-    const header = this.names.header(new Set(declared.map((one) => one.name)));
-    this.write(join(this.folder, `${name}.ts`), cellModule(header, source, declared));
+    this.write(join(this.folder, `${name}.ts`), cellModule(this.names.headerFor(source, declared), source, declared));
     this.names.add(`./${name}.js`, declared);
+    this.cells.add(name);
+    this.write(this.cellsFile, [...this.cells].map((cell) => `import "./${cell}.js";`).join("\n"));
   }
 
   forget(): void {
-    for (const file of this.files.keys()) if (file !== this.globalsFile) this.files.delete(file);
+    for (const cell of this.cells) this.files.delete(join(this.folder, `${cell}.ts`));
+    this.cells.clear();
     this.names.clear();
-    this.write(this.draftFile, "export {};");
+    for (const file of [this.cellsFile, this.draftFile]) this.write(file, "export {};");
   }
 
   /** Mistakes in the types of a cell. One that does not parse has none: that is told by who compiles it. */
   check(source: string): TypeProblem[] {
     if (UNCHECKED.test(source)) return [];
-    const shift = this.draft(source);
+    const shift = this.draft(source, this.names.headerFor(source, declaredIn(source)));
     if (this.service.getSyntacticDiagnostics(this.draftFile).length > 0) return [];
     return this.service
       .getSemanticDiagnostics(this.draftFile)
@@ -63,7 +70,7 @@ export class LanguageService {
   }
 
   complete(source: string, offset: number): Completions {
-    const shift = this.draft(source);
+    const shift = this.draft(source, this.names.fullHeader(declaredIn(source)));
     const start = wordStart(source, offset);
     const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, {
       includeCompletionsForModuleExports: false,
@@ -77,7 +84,7 @@ export class LanguageService {
   }
 
   inspect(source: string, offset: number): Inspection | null {
-    const shift = this.draft(source);
+    const shift = this.draft(source, this.names.headerFor(source, declaredIn(source)));
     const at = [offset, offset - 1].find(
       (place) => place >= 0 && this.service.getQuickInfoAtPosition(this.draftFile, place + shift),
     );
@@ -119,10 +126,9 @@ export class LanguageService {
   }
 
   /** Puts the cell being written in its place; the result is how far it moved. */
-  private draft(source: string): number {
-    const header = `${this.names.header(new Set(declaredIn(source).map(({ name }) => name)))}\n`;
-    this.write(this.draftFile, `${header}${source}\nexport {};`);
-    return header.length;
+  private draft(source: string, header: string): number {
+    this.write(this.draftFile, `${header}\n${source}\nexport {};`);
+    return header.length + 1;
   }
 
   private write(file: string, text: string): void {
