@@ -7,7 +7,12 @@ export class CellNames {
 
   /** @param module how a neighbour imports the cell */
   add(module: string, declared: readonly Declared[]): void {
-    for (const one of declared) this.names.set(one.name, { ...one, module });
+    const typesAsWell = new Set(declared.filter(({ kind }) => kind === "type").map(({ name }) => name));
+    for (const one of declared) {
+      // Only an import brings in a type and a value of one name.
+      const kind = typesAsWell.has(one.name) ? "type" : one.kind;
+      this.names.set(one.name, { name: one.name, kind, module });
+    }
   }
 
   clear(): void {

@@ -17,6 +17,8 @@ const IMPLICIT_ANY = { from: 7000, to: 7099 };
 const MISSING_TYPES = new Set([
   2307, 2306, 2732, 2882, 2580, 2581, 2582, 2583, 2584, 2591, 2592, 2593, 2688, 2792, 2868,
 ]);
+/** A comma whose left side does nothing: it runs as it says, which is often not what was meant. */
+const IDLE_COMMA = 2695;
 /** Unknown names: inside a function a later cell may still define them. */
 const UNKNOWN_NAME = new Set([2304, 2552, 18004]);
 
@@ -27,7 +29,7 @@ export function typeProblem(diagnostic: ts.Diagnostic, shift: number): TypeProbl
     return null;
   if ((code >= IMPLICIT_ANY.from && code <= IMPLICIT_ANY.to) || MISSING_TYPES.has(code)) return null;
   const message = ts.flattenDiagnosticMessageText(messageText, "\n");
-  const blocks = !(UNKNOWN_NAME.has(code) && mayBeUnknown(file, start));
+  const blocks = code !== IDLE_COMMA && !(UNKNOWN_NAME.has(code) && mayBeUnknown(file, start));
   return { code, message, offset: start - shift, length: length ?? 1, blocks };
 }
 

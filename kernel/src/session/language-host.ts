@@ -54,6 +54,7 @@ export function languageHost(
   };
   return {
     getCompilationSettings: () => OPTIONS,
+    useCaseSensitiveFileNames: () => ts.sys.useCaseSensitiveFileNames,
     getScriptFileNames: () => roots,
     getScriptVersion: (file) => String(held.get(file)?.version ?? diskVersion(file)),
     getScriptSnapshot: (file) => snapshots.of(file, held.get(file)?.version ?? diskVersion(file), readFile),

@@ -71,10 +71,13 @@ export class LanguageService {
 
   complete(source: string, offset: number): Completions {
     const shift = this.draft(source, this.names.fullHeader(declaredIn(source)));
-    const start = wordStart(source, offset);
     const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, {
       includeCompletionsForModuleExports: false,
+      importModuleSpecifierEnding: "minimal",
     });
+    // Inside a string not the word is replaced but what the service says: a part of a path, all of a text.
+    const span = found?.optionalReplacementSpan ?? found?.entries[0]?.replacementSpan;
+    const start = span !== undefined && span.start - shift <= offset ? span.start - shift : wordStart(source, offset);
     const typed = source.slice(start, offset);
     const entries = (found?.entries ?? []).filter((entry) => entry.name.startsWith(typed) && !isOurs(entry.name));
     const sorted = entries
@@ -90,7 +93,7 @@ export class LanguageService {
     );
     const info = at === undefined ? undefined : this.service.getQuickInfoAtPosition(this.draftFile, at + shift);
     if (info === undefined) return null;
-    const signature = withoutImports(ts.displayPartsToString(info.displayParts));
+    const signature = withoutImports(ts.displayPartsToString(info.displayParts)) || this.typeAt(at! + shift);
     const docs = ts.displayPartsToString(info.documentation);
     const tags = (info.tags ?? []).map((tag) => `@${tag.name} ${ts.displayPartsToString(tag.text)}`.trimEnd());
     const prose = [docs, tags.join("\n")].filter((part) => part !== "");
@@ -100,6 +103,15 @@ export class LanguageService {
         "\n\n",
       ),
     };
+  }
+
+  /** For names that quick info says nothing about: what is imported from JSON. */
+  private typeAt(position: number): string {
+    const program = this.service.getProgram()!;
+    const file = program.getSourceFile(this.draftFile)!;
+    const node = internal.getTouchingPropertyName(file, position);
+    const checker = program.getTypeChecker();
+    return `const ${node.getText(file)}: ${checker.typeToString(checker.getTypeAtLocation(node))}`;
   }
 
   private completion(entry: ts.CompletionEntry, position: number, index: number): Completion {
@@ -135,6 +147,8 @@ export class LanguageService {
     if (this.files.get(file)?.text !== text) this.files.set(file, { text, version: ++this.version });
   }
 }
+
+const internal = ts as unknown as { getTouchingPropertyName(file: ts.SourceFile, position: number): ts.Node };
 
 /** Names that only the generated lines use. */
 function isOurs(name: string): boolean {

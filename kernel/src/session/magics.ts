@@ -45,7 +45,8 @@ export function readCell(source: string): CellKind {
 }
 
 function code(source: string, language: CellLanguage = "ts"): CellKind & { kind: "code" } {
-  return { kind: "code", language, source, timed: false };
+  // A hash bang is a comment, but only at the very start of a file.
+  return { kind: "code", language, source: source.replace(/^#!/, "//"), timed: false };
 }
 
 function readTypes(word: string): CellKind {

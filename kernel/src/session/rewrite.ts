@@ -133,6 +133,12 @@ class CellRewriter {
   private statement(node: ts.Statement): void {
     this.declared.push(...declaredAt(node));
     if (isErased(node)) return;
+    if (ts.isImportEqualsDeclaration(node) && !ts.isExternalModuleReference(node.moduleReference)) {
+      // The alias of a namespace; one of types alone leaves nothing to point to.
+      const path = node.moduleReference.getText(this.file).replace(/\s*\.\s*/g, "?.");
+      const text = node.isTypeOnly ? "" : `cell$.${node.name.text} = cell$.${path};`;
+      return this.edits.replace(node.getStart(this.file), node.end, text);
+    }
     if (ts.isImportDeclaration(node) || ts.isImportEqualsDeclaration(node) || ts.isExportDeclaration(node)) {
       const found = readImport(node);
       if (found !== null) this.imports.push(found);
