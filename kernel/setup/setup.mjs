@@ -75,7 +75,7 @@ const steps = {
     after: ["typescript", "python"],
     inputs: ["kernel/kernelspec", "kernel/src/install.ts"],
     product: () => existsSync(join(jupyterPrefix, "share/jupyter/kernels/nibble-lab/kernel.json")),
-    run: () => run("node", ["kernel/lib/install.js", "--prefix", jupyterPrefix], { quiet: true }),
+    run: () => run("node", ["kernel/bin/nibble-lab.mjs", "install", "--prefix", jupyterPrefix], { quiet: true }),
   },
 };
 

@@ -33,24 +33,30 @@ export const bindings = [
     "6",
   ),
   snippet("assignment to an earlier let", ["let counter = 1", "counter += 4; counter++; counter"], "6"),
-  snippet("assignment to a name that nobody declared", ["undeclared = 5", "undeclared"], "5", { untyped: true, tslab: "differs" }),
+  snippet("assignment to a name that nobody declared", ["undeclared = 5", "undeclared"], "5", {
+    untyped: true,
+    tslab: "differs",
+  }),
   snippet(
     "assignment to an earlier const, where nobody checks",
     ["const constant = 1", "constant = 2; constant"],
     "2",
     {
-      untyped: true, tslab: "differs",
+      untyped: true,
+      tslab: "differs",
     },
   ),
   snippet(
     "an old function that sees the new value",
     ["let base = 1; const addBase = (x: number) => x + base", "base = 10", "addBase(1)"],
-    "11", { tslab: "differs" },
+    "11",
+    { tslab: "differs" },
   ),
   snippet(
     "an old function that sees a new declaration",
     ["const rate = 1; const rated = () => rate", "const rate = 7", "rated()"],
-    "7", { tslab: "differs" },
+    "7",
+    { tslab: "differs" },
   ),
   snippet(
     "a function that names a later cell's value",
@@ -136,7 +142,8 @@ export const bindings = [
   snippet(
     "shorthand properties of earlier names",
     ["const width = 3, height = 4", "({ width, height })"],
-    "{ width: 3, height: 4 }", { tslab: "differs" },
+    "{ width: 3, height: 4 }",
+    { tslab: "differs" },
   ),
   snippet(
     "shorthand methods and computed names",
@@ -150,11 +157,14 @@ export const bindings = [
   snippet("var, which keeps a value when it is declared again", ["var kept = 5", "var kept: number", "kept"], "5", {
     tslab: "differs",
   }),
-  snippet("var in a loop, and after it", ["for (var turn = 0; turn < 3; turn++) {}", "turn"], "3", { tslab: "differs" }),
+  snippet("var in a loop, and after it", ["for (var turn = 0; turn < 3; turn++) {}", "turn"], "3", {
+    tslab: "differs",
+  }),
   snippet(
     "var in a block and in a branch",
     ["{ var blocked = 1 }\nif (true) { var branched = 2 }", "blocked + branched"],
-    "3", { tslab: "differs" },
+    "3",
+    { tslab: "differs" },
   ),
   snippet(
     "let in a loop, which stays there",
@@ -232,7 +242,7 @@ export const bindings = [
     ["declare const fromElsewhere: number", "typeof fromElsewhere"],
     "'undefined'",
     {
-      type: ["fromElsewhere", "const fromElsewhere: number"],,
+      type: ["fromElsewhere", "const fromElsewhere: number"],
     },
   ),
   snippet(

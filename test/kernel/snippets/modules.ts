@@ -5,12 +5,14 @@ export const modules = [
   snippet(
     "export, which changes nothing",
     ["export const exported = 1; export function shared() { return exported }", "shared()"],
-    "1", { tslab: "differs" },
+    "1",
+    { tslab: "differs" },
   ),
   snippet(
     "export of a list, and of another module",
     ["const listed = 2\nexport { listed, listed as renamed2 }\nexport * from './esm.mjs'", "listed"],
-    "2", { tslab: "differs" },
+    "2",
+    { tslab: "differs" },
   ),
   snippet("export default, which is the result", "export default 3 * 3", "9", { tslab: "differs" }),
   snippet(
@@ -52,7 +54,7 @@ export const modules = [
     "import of ESM, named and default",
     ["import Thing, { answer } from './esm.mjs'", "[answer, Thing.name]"],
     "[ 42, 'Thing' ]",
-    { },
+    {},
   ),
   snippet(
     "import of a whole module",
@@ -65,7 +67,7 @@ export const modules = [
     "import of CommonJS, default and named",
     ["import common, { first } from './common.cjs'", "[common.first, first]"],
     "[ 1, 1 ]",
-    { },
+    {},
   ),
   snippet(
     "import of a name that Node does not see in CommonJS",
@@ -92,7 +94,7 @@ export const modules = [
     "import of an ESM package without types",
     ["import whatever from 'untyped'", "whatever.anything"],
     "'untyped value'",
-    { },
+    {},
   ),
   snippet("import of a scoped CommonJS package", ["import { scoped } from '@scope/pkg'", "scoped"], "'scoped'"),
   snippet(
@@ -114,7 +116,9 @@ export const modules = [
     ["import { times as times3 } from './maths.js'", "times3(2, 2)"],
     "4",
   ),
-  snippet("import of a folder with an index", ["import { fromIndex } from './folder'", "fromIndex"], "'index'", { tslab: "differs" }),
+  snippet("import of a folder with an index", ["import { fromIndex } from './folder'", "fromIndex"], "'index'", {
+    tslab: "differs",
+  }),
   snippet(
     "import of a TypeScript file with an enum and a decorator",
     ["import { Mode, decorated } from './modern.ts'", "[Mode.On, decorated]"],
@@ -186,7 +190,7 @@ export const modules = [
       completion: [
         "tslab.display.",
         ["gif", "html", "javascript", "jpeg", "latex", "markdown", "pdf", "png", "raw", "svg", "text"],
-      ],,
+      ],
     },
   ),
   snippet("tslab by require", ["const { display: shows } = require('tslab')", "typeof shows.html"], "'function'"),

@@ -20,7 +20,8 @@ export const types = [
       "type Result = { ok: true; value: number } | { ok: false; error: string }",
       "const result = { ok: true, value: 3 } as Result; result.ok ? result.value : result.error",
     ],
-    "3", { tslab: "differs" },
+    "3",
+    { tslab: "differs" },
   ),
   snippet(
     "a mapped and a conditional type",
@@ -64,7 +65,7 @@ export const types = [
     "a const type parameter",
     ["function tuple<const T extends readonly unknown[]>(value: T) { return value }", "tuple(['a', 1])[0]"],
     "'a'",
-    { },
+    {},
   ),
   snippet(
     "a unique symbol",
@@ -108,9 +109,12 @@ export const types = [
       "declare global { interface Array<T> { second(): T | undefined } }\nArray.prototype.second = function () { return this[1] }",
       "[1, 2].second()",
     ],
-    "2", { tslab: "differs" },
+    "2",
+    { tslab: "differs" },
   ),
-  snippet("a type query of an import", ["const stats: import('node:fs').Stats | null = null", "stats"], "null", { tslab: "differs" }),
+  snippet("a type query of an import", ["const stats: import('node:fs').Stats | null = null", "stats"], "null", {
+    tslab: "differs",
+  }),
   snippet(
     "any, which nothing is said about",
     ['const loose: any = JSON.parse(\'{"deep":{"n":1}}\')', "loose.deep.n"],
@@ -162,7 +166,7 @@ export const types = [
     ["declare function paint(colour: 'red' | 'green'): void", "typeof paint"],
     "'undefined'",
     {
-      completion: ["paint('", ["green", "red"]],,
+      completion: ["paint('", ["green", "red"]],
     },
   ),
   snippet(
