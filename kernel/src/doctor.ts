@@ -43,8 +43,9 @@ export async function doctor(prefix?: string): Promise<number> {
   };
   const signs = { ok: "✓", note: "–", wrong: "✗" };
   let failed = 0;
-  for (const [name, check] of Object.entries(checks)) {
-    const { state, says, advice } = await check();
+  const findings = Object.entries(checks).map(async ([name, check]) => [name, await check()] as const);
+  for (const finding of findings) {
+    const [name, { state, says, advice }] = await finding;
     if (state === "wrong") failed += 1;
     process.stdout.write(`${signs[state]} ${name.padEnd(10)}  ${says}\n`);
     if (advice !== undefined) process.stdout.write(`  ${" ".repeat(10)}  → ${advice}\n`);
@@ -144,7 +145,6 @@ async function checkExtension(jupyter: string | null): Promise<Finding> {
     "For the panels: `node lab-extension/install.mjs --prefix DIR`, DIR being the environment. Cells work without.";
   if (jupyter === null) return note("not asked, for want of Jupyter", "See JupyterLab.");
   const { output } = await run(jupyter, ["labextension", "list"]);
-  // eslint-disable-next-line no-control-regex -- the list is coloured
   const line = output
     .split("\n")
     .find((one) => one.includes(EXTENSION))

@@ -54,7 +54,7 @@ function nibbleLab(...args: string[]): Promise<{ code: number; output: string; p
 beforeAll(copyInstallation);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe("nibble-lab", () => {
+describe("nibble-lab", { timeout: 240_000 }, () => {
   it("installs a kernel that starts from a path with spaces and letters outside ASCII", async () => {
     expect(await nibbleLab("install", "--prefix", prefix)).toMatchObject({ code: 0 });
     const { argv, interrupt_mode } = JSON.parse(readFileSync(join(spec, "kernel.json"), "utf8")) as {
