@@ -267,6 +267,15 @@ describe("output", () => {
     expect(streamText(ofFirst)).toMatch(/^tick 1\ntick 2\ntick 3\n/);
   });
 
+  it("tells an error of a timer in the cell that set it, and lives", async () => {
+    const first = await client.start("setTimeout(() => { throw new Error('from a timer') }, 20); 0");
+    await client.finished(first);
+    const second = await client.execute("await new Promise((resolve) => setTimeout(resolve, 60))");
+    expect(streamText(second.published, "stderr")).toBe("");
+    const told = client.iopub.filter((message) => message.parent["msg_id"] === first);
+    expect(streamText(told, "stderr")).toMatch(/^Error: from a timer\n {2}Cell\[\d+\]\.ts:1:26/);
+  });
+
   it("leaves timers as Node has them", async () => {
     expect(
       await client.value(

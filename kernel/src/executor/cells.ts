@@ -82,6 +82,7 @@ export class Cells {
   /** Whose output is being written: the cell that started last. */
   current: Run | null = null;
   private readonly active = new Set<Run>();
+  private readonly owners = new WeakMap<object, Run>();
 
   constructor(
     private readonly modules: Modules,
@@ -105,9 +106,17 @@ export class Cells {
     this.current = run;
     try {
       return act();
+    } catch (error) {
+      if (typeof error === "object" && error !== null) this.owners.set(error, run);
+      throw error;
     } finally {
       this.current = before;
     }
+  }
+
+  /** Whose timer threw this, if it was one's. */
+  ownerOf(error: unknown): Run | null {
+    return (typeof error === "object" && error !== null ? this.owners.get(error) : undefined) ?? this.current;
   }
 
   interrupt(): void {

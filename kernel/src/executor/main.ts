@@ -132,7 +132,10 @@ function receive({ value, buffers }: Envelope<ToMain>): void {
 }
 
 function reportLate(error: unknown): void {
-  print("stderr", `${errorContent(error).traceback.join("\n")}\n`);
+  const tell = (): void => print("stderr", `${errorContent(error).traceback.join("\n")}\n`);
+  const owner = cells.ownerOf(error);
+  if (owner === null) tell();
+  else cells.within(owner, tell);
 }
 
 installStackTraces();
