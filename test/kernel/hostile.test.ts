@@ -164,8 +164,9 @@ describe("a flood", () => {
   });
 
   it("of 500 cells at once behind a failing one gives all of them up, in order", async () => {
-    const ids = [await client.start("throw new Error('first')")];
+    const ids = [await client.start("await input(); throw new Error('first')", { allow_stdin: true })];
     for (let index = 0; index < 500; index++) ids.push(await client.start(`globalThis.flooded = ${index}`));
+    await client.send("stdin", "input_reply", { value: "go" }, { parent: await client.question() });
     const statuses: unknown[] = [];
     for (const id of ids) statuses.push((await client.finished(id)).reply.content["status"]);
     expect(statuses.filter((status) => status === "aborted")).toHaveLength(500);

@@ -32,6 +32,29 @@ describe("protocol", () => {
     }
   });
 
+  it("tells who has just connected whether it is idle, in a status that counts", async () => {
+    const id = await client.send("shell", "kernel_info_request", {});
+    const ofRequest = (message: Message) => message.parent["msg_id"] === id;
+    const before = (message: Message) => client.iopub.slice(0, client.iopub.indexOf(message));
+    await client.published((message) => before(message).filter(ofRequest).length === 2);
+    const from = client.iopub.findIndex(ofRequest);
+    const [busy, idle, state] = client.iopub.slice(from, from + 3);
+    for (const status of [busy!, idle!])
+      expect(status.parent).toMatchObject({ msg_id: id, msg_type: "kernel_info_request" });
+    expect(state).toMatchObject({ parent: {}, content: { execution_state: "idle" } });
+  });
+
+  it("names a parent that front ends do not track in the status of all that is no cell", async () => {
+    const id = await client.send("shell", "complete_request", { code: "x", cursor_pos: 1 });
+    await client.reply(id);
+    const ofCompletion = (message: Message) => message.type === "status" && message.parent["msg_id"] === id;
+    await client.published((message) => ofCompletion(message) && message.content["execution_state"] === "idle");
+    const parents = client.iopub.filter(ofCompletion).map((message) => message.parent["msg_type"]);
+    expect(parents).toEqual(["kernel_info_request", "kernel_info_request"]);
+    const { published } = await client.execute("1");
+    expect(published.every((message) => message.parent["msg_type"] === "execute_request")).toBe(true);
+  });
+
   it("publishes busy, input, output, result and idle in this order, all with the request as parent", async () => {
     const id = await client.start("console.log('one'); 6 * 7");
     const { reply, published } = await client.finished(id);
@@ -76,10 +99,11 @@ describe("protocol", () => {
 
   it("gives up cells that wait behind a failed one, and only those", async () => {
     const ids = [
-      await client.start("throw new Error('first')"),
+      await client.start("await input(); throw new Error('first')", { allow_stdin: true }),
       await client.start("globalThis.ran = true"),
       await client.start("1"),
     ];
+    await client.send("stdin", "input_reply", { value: "go" }, { parent: await client.question() });
     const statuses = [];
     for (const id of ids) statuses.push((await client.finished(id)).reply.content["status"]);
     expect(statuses).toEqual(["error", "aborted", "aborted"]);
@@ -87,8 +111,12 @@ describe("protocol", () => {
   });
 
   it("runs the next cell after a failed one when stop_on_error is false", async () => {
-    const first = await client.start("throw new Error('first')", { stop_on_error: false });
+    const first = await client.start("await input(); throw new Error('first')", {
+      stop_on_error: false,
+      allow_stdin: true,
+    });
     const second = await client.start("'went on'");
+    await client.send("stdin", "input_reply", { value: "go" }, { parent: await client.question() });
     expect((await client.finished(first)).reply.content["status"]).toBe("error");
     expect((await client.finished(second)).reply.content["status"]).toBe("ok");
   });

@@ -158,7 +158,7 @@ export class Dispatcher {
     const replyType = request.header.msg_type.replace(/_request$/, "_reply");
     if (handled.reply !== null) this.send(channel, request, replyType, handled.reply);
     if (isAnnounced) this.status("idle", parent);
-    if (isAnnounced) this.remindBusy(request);
+    if (isAnnounced) this.tellState(request);
     handled.after?.();
     return handled;
   }
@@ -167,11 +167,15 @@ export class Dispatcher {
     return own(this.table.queued, header.msg_type) !== undefined;
   }
 
-  /** For front ends that track every type: an answer given while a cell runs must not leave them at idle. */
-  private remindBusy(answered: Request): void {
+  /**
+   * The state after an answer: busy again where a cell runs, for front ends that track every type. Whoever asks for
+   * `kernel_info` has just connected, and hears of the idle state too.
+   */
+  private tellState(answered: Request): void {
     for (const { running } of this.lanes.values()) {
       if (running !== null && running !== answered) return this.status("busy", running.header);
     }
+    if (answered.header.msg_type === UNTRACKED) this.status("idle", null);
   }
 
   private async answered(request: Request, channel: RequestChannel, handler: Handler): Promise<Handled> {
