@@ -179,6 +179,22 @@ describe("subshells", () => {
     ).toBe("error");
   });
 
+  it("that are fresh have their first comm message answered while a cell computes in the main shell", async () => {
+    const running = await client.start("console.log('in'); for (;;);");
+    await client.published((message) => message.type === "stream" && message.parent["msg_id"] === running);
+    const { content } = await client.request("control", "create_subshell_request");
+    const data = { schemas: [SCHEMA], topics: [] };
+    const subshell = content["subshell_id"] as string;
+    const opened = { comm_id: "fresh", target_name: COMM_TARGET, data };
+    const id = await client.send("shell", "comm_open", opened, { subshell });
+    expect((await client.published(of("fresh"))).content["data"]).toMatchObject({ kind: "hello" });
+    await client.published(isIdleOf(id));
+    expect(client.iopub.some(isIdleOf(running))).toBe(false);
+    await client.request("control", "interrupt_request");
+    await client.finished(running);
+    await client.request("control", "delete_subshell_request", { subshell_id: subshell });
+  });
+
   it("run a cell beside one that waits in the main shell", async () => {
     const { content } = await client.request("control", "create_subshell_request");
     const waiting = await client.start(

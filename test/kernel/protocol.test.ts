@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Client, streamText, type Message } from "./client.js";
 
@@ -224,6 +225,12 @@ describe("protocol", () => {
     expect(types([first!, second!, clear!])).toEqual(["display_data", "update_display_data", "clear_output"]);
     expect(second!.content["transient"]).toEqual(first!.content["transient"]);
     expect(clear!.content).toEqual({ wait: true });
+  });
+
+  it("says where it listens", async () => {
+    const { content } = await client.request("shell", "connect_request");
+    const ports = JSON.parse(readFileSync(client.connectionFile, "utf8")) as Record<string, number>;
+    expect(content).toMatchObject({ status: "ok", shell_port: ports["shell_port"], hb_port: ports["hb_port"] });
   });
 
   it("reports its use of the machine", async () => {

@@ -10,17 +10,27 @@ const PATIENCE_MS = 250;
 export class Terminator {
   private timer: NodeJS.Timeout | null = null;
   private session: Session | null = null;
+  private patience = PATIENCE_MS;
+  private isAwaited = false;
 
-  constructor(private readonly terminated: () => void) {}
+  /** @param again tells the main thread once more: what it had begun to do may have been ended as well */
+  constructor(private readonly again: () => void) {}
 
   start(): void {
-    if (this.timer !== null) return;
-    this.timer = setTimeout(() => this.terminate(), PATIENCE_MS);
+    this.isAwaited = true;
+    this.patience = PATIENCE_MS;
+    this.wait();
   }
 
-  stop(): void {
+  /** The main thread has seen the interrupt. */
+  seen(): void {
+    this.isAwaited = false;
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
+  }
+
+  private wait(): void {
+    this.timer ??= setTimeout(() => this.terminate(), this.patience);
   }
 
   private terminate(): void {
@@ -29,6 +39,11 @@ export class Terminator {
       this.session = new Session();
       this.session.connectToMainThread();
     }
-    this.session.post("Runtime.terminateExecution", () => this.terminated());
+    this.session.post("Runtime.terminateExecution", () => {
+      if (!this.isAwaited) return;
+      this.again();
+      this.patience *= 2;
+      this.wait();
+    });
   }
 }

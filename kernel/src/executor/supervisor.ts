@@ -46,7 +46,7 @@ class Supervisor {
   constructor(private readonly data: SupervisorData) {
     this.ring = new OutputRing(data.ring);
     this.port = data.port;
-    this.terminator = new Terminator(() => this.drain());
+    this.terminator = new Terminator(() => this.toMain({ kind: "interrupt" }));
     const reader = new FrameReader<ToExecutor>(({ value, buffers }) => this.command(value, buffers));
     const commands = new Socket({ fd: COMMANDS_FD, readable: true, writable: false });
     commands.on("data", (chunk: Buffer) => reader.push(chunk));
@@ -99,7 +99,7 @@ class Supervisor {
         else this.drainTimer ??= setTimeout(() => this.drain(), DRAIN_MS);
         return;
       case "interrupt-seen":
-        return this.terminator.stop();
+        return this.terminator.seen();
       case "engine-loaded":
         return void engineLoaded();
       case "comm_target":

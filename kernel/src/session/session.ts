@@ -103,7 +103,7 @@ export class Session {
       aborted: () => this.execution.aborted(),
       immediate: {
         kernel_info_request: simple(() => KERNEL_INFO),
-        connect_request: simple(() => ({ status: "ok", ...this.connection.ports })),
+        connect_request: simple(() => this.ports()),
         complete_request: simple(({ content }) =>
           this.language.complete(textField(content, "code"), numberField(content, "cursor_pos", 0)),
         ),
@@ -129,6 +129,11 @@ export class Session {
         },
       },
     };
+  }
+
+  private ports(): Content {
+    const named = Object.entries(this.connection.ports).map(([channel, port]) => [`${channel}_port`, port]);
+    return { status: "ok", ...(Object.fromEntries(named) as Content) };
   }
 
   private async inspect({ content }: Request): Promise<Content> {
