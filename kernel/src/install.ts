@@ -1,7 +1,7 @@
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { userData } from "./jupyter/folders.js";
 
 export const KERNEL_NAME = "nibble-lab";
 /** The program that Jupyter starts. */
@@ -11,11 +11,7 @@ const LOGOS = ["logo-32x32.png", "logo-64x64.png", "logo-svg.svg"];
 
 /** Where Jupyter looks for kernels: `<prefix>/share/jupyter`, or the user's own folder. */
 export function dataFolder(prefix?: string): string {
-  if (prefix !== undefined) return join(resolve(prefix), "share", "jupyter");
-  if (process.env["JUPYTER_DATA_DIR"] !== undefined) return process.env["JUPYTER_DATA_DIR"];
-  if (process.platform === "darwin") return join(homedir(), "Library", "Jupyter");
-  if (process.platform === "win32") return join(process.env["APPDATA"] ?? homedir(), "jupyter");
-  return join(process.env["XDG_DATA_HOME"] ?? join(homedir(), ".local", "share"), "jupyter");
+  return prefix === undefined ? userData() : join(resolve(prefix), "share", "jupyter");
 }
 
 /**

@@ -1,6 +1,6 @@
 import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
+import { userData } from "../jupyter/folders.js";
 
 export interface Entry {
   readonly session: number;
@@ -25,7 +25,7 @@ export class HistoryFiles {
   private readonly current = new Map<number, Entry>();
   private broken = false;
 
-  constructor(private readonly folder = join(jupyterData(), "nibble-lab", "history")) {}
+  constructor(private readonly folder = join(userData(), "nibble-lab", "history")) {}
 
   write(written: Written): void {
     const session = this.begin();
@@ -89,15 +89,6 @@ export class HistoryFiles {
       process.stderr.write(`History is not kept: ${error instanceof Error ? error.message : String(error)}\n`);
     }
   }
-}
-
-/** Where Jupyter keeps what belongs to the user. */
-function jupyterData(): string {
-  const { JUPYTER_DATA_DIR, XDG_DATA_HOME, APPDATA } = process.env;
-  if (JUPYTER_DATA_DIR) return JUPYTER_DATA_DIR;
-  if (process.platform === "darwin") return join(homedir(), "Library", "Jupyter");
-  if (process.platform === "win32") return join(APPDATA ?? homedir(), "jupyter");
-  return join(XDG_DATA_HOME || join(homedir(), ".local", "share"), "jupyter");
 }
 
 function createsNew(path: string): boolean {
