@@ -2,6 +2,8 @@
 
 /** Element types. */
 export type DType = "f32" | "f16" | "bf16" | "i32" | "u8";
+/** What both operands of a matrix product are rounded to; sums are f32 either way. Default: "f32". */
+export type Precision = "f32" | "bf16";
 /** What bytes are for; every allocation carries one. */
 export type Category = "weights" | "scales" | "gradients" | "optimizer" | "activations" | "workspace" | "cache";
 
@@ -29,6 +31,8 @@ export interface AdamWOptions {
   step: number;
   /** Multiplies every gradient. Default: 1. */
   gradientScale?: number;
+  /** What operands are rounded to. Default: "f32". */
+  precision?: Precision;
 }
 /** Gradients of `attentionForward`. */
 export interface AttentionGradients {
@@ -76,6 +80,8 @@ export interface CrossEntropyOptions {
   wantTokenLosses?: boolean;
   /** The gradients are of this times the loss. Default: 1. */
   gradientScale?: number;
+  /** What operands are rounded to. Default: "f32". */
+  precision?: Precision;
 }
 /** What `linearCrossEntropy` returns. */
 export interface CrossEntropyResult {
@@ -102,6 +108,11 @@ export interface DeviceInfo {
   software: boolean;
   /** Its memory in bytes; 0 where it does not tell. */
   memoryBytes: number;
+  /**
+   * How matrix products in bf16 are made: by its own instructions, or by rounding operands and multiplying in f32 (the
+   * same numbers, no faster than f32). Absent where there are no such products.
+   */
+  bf16?: "native" | "emulated";
 }
 /** What computes. */
 export interface EngineInfo {
@@ -109,7 +120,7 @@ export interface EngineInfo {
   version: string;
   /** The processor's name for itself, or "unknown". */
   processor: string;
-  /** The vector instructions in use: "avx512", "avx2" or "baseline". `NIBBLE_LAB_ISA` forces a lower one. */
+  /** The vector instructions in use: "avx512bf16", "avx512", "avx2" or "baseline". `NIBBLE_LAB_ISA` forces a lower one. */
   isa: string;
   /** Threads that compute. `NIBBLE_LAB_THREADS` sets their number. */
   threads: number;
@@ -142,6 +153,8 @@ export interface MatmulOptions {
   alpha?: number;
   /** Add to this tensor, in place, and return it. */
   into?: Handle;
+  /** What operands are rounded to. Default: "f32". */
+  precision?: Precision;
 }
 /** An allocation or a release. */
 export interface MemoryEvent {
@@ -397,13 +410,18 @@ export declare function memoryStats(): Array<MemoryStats>;
 /** `a · b` element by element, of one shape. */
 export declare function multiply(a: Handle, b: Handle): Handle;
 /** `dy[.., out]` → `[.., in] = dy·W`, from the same bytes. */
-export declare function packedLinearBackwardInput(dy: Handle, w: PackedWeight): Handle;
+export declare function packedLinearBackwardInput(dy: Handle, w: PackedWeight, precision?: Precision): Handle;
 /** The gradient of the scales, `[rows, groups]`, summed over tokens; dW never exists. Integer formats only. */
-export declare function packedLinearBackwardScales(dy: Handle, x: Handle, w: PackedWeight): Handle;
+export declare function packedLinearBackwardScales(
+  dy: Handle,
+  x: Handle,
+  w: PackedWeight,
+  precision?: Precision,
+): Handle;
 /** The same per channel, from the saved output (without bias): `Σ_t dy·y / scale`, shaped as `scales`. */
 export declare function packedLinearBackwardScalesFromOutput(dy: Handle, y: Handle, scales: Handle): Handle;
 /** `x[.., in]` → `[.., out] = x·Wᵀ`, decoding W while it multiplies. */
-export declare function packedLinearForward(x: Handle, w: PackedWeight): Handle;
+export declare function packedLinearForward(x: Handle, w: PackedWeight, precision?: Precision): Handle;
 /** Codes for grids that are given (GPTQ, HQQ, …): u8 `[rows, columns]` → packed codes. */
 export declare function packIntegers(q: Handle, bits: number): Handle;
 /**

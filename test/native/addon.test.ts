@@ -55,7 +55,7 @@ describe("surface", () => {
   test("the engine says what computes", () => {
     const info = native.engineInfo();
     expect(info.threads).toBeGreaterThan(0);
-    expect(["avx512", "avx2", "baseline"]).toContain(info.isa);
+    expect(["avx512bf16", "avx512", "avx2", "baseline"]).toContain(info.isa);
     expect(info.processor).not.toBe("");
     expect(native.devices()[0]).toMatchObject({ name: "cpu", kind: "cpu", software: false });
   });

@@ -26,7 +26,7 @@ export {
   type DeviceInfo,
   type EngineInfo,
 } from "./tensor/device.js";
-export type { Category, DType, TypedArray } from "./tensor/dtype.js";
+export type { Category, DType, Precision, TypedArray } from "./tensor/dtype.js";
 export {
   adamwStep,
   addInPlace,

@@ -1,8 +1,8 @@
 //! Element by element, row by row; dense matrix multiply.
 
 use napi_derive::napi;
-use nibble_engine::Engine;
 use nibble_engine::ops::{elementwise as ops, matmul as dense};
+use nibble_engine::{Engine, Precision};
 
 use crate::error::{OrThrow, Result};
 use crate::tensor::Handle;
@@ -100,17 +100,21 @@ pub struct MatmulOptions {
     pub alpha: Option<f64>,
     /// Add to this tensor, in place, and return it.
     pub into: Option<Handle>,
+    /// What operands are rounded to. Default: "f32".
+    #[napi(ts_type = "Precision")]
+    pub precision: Option<String>,
 }
 
 /// `alpha·op(A)·op(B)`, plus C when `into` is given (in place, and returned). Leading dimensions are folded into rows.
 #[napi(catch_unwind)]
 pub fn matmul(a: Handle, b: Handle, options: Option<MatmulOptions>) -> Result<Handle> {
-    let defaults = dense::MatmulOptions::default();
-    let options = options.map_or(defaults, |given| dense::MatmulOptions {
-        transpose_a: given.transpose_a.unwrap_or(defaults.transpose_a),
-        transpose_b: given.transpose_b.unwrap_or(defaults.transpose_b),
-        alpha: given.alpha.unwrap_or(defaults.alpha),
-        into: given.into,
-    });
-    dense::matmul(Engine::process(), a, b, options).or_throw()
+    let mut all = dense::MatmulOptions::default();
+    if let Some(given) = options {
+        all.transpose_a = given.transpose_a.unwrap_or(false);
+        all.transpose_b = given.transpose_b.unwrap_or(false);
+        all.alpha = given.alpha.unwrap_or(1.0);
+        all.into = given.into;
+        all.precision = Precision::parse("matmul", given.precision.as_deref()).or_throw()?;
+    }
+    dense::matmul(Engine::process(), a, b, all).or_throw()
 }

@@ -1,9 +1,9 @@
 //! Linear layers whose weight is packed, and what makes such weights.
 
 use napi_derive::napi;
-use nibble_engine::Engine;
 use nibble_engine::format::Format;
 use nibble_engine::ops::linear as ops;
+use nibble_engine::{Engine, Precision};
 
 use crate::convert::count;
 use crate::error::{OrThrow, Result};
@@ -55,20 +55,39 @@ impl PackedWeight {
 
 /// `x[.., in]` → `[.., out] = x·Wᵀ`, decoding W while it multiplies.
 #[napi(catch_unwind)]
-pub fn packed_linear_forward(x: Handle, w: PackedWeight) -> Result<Handle> {
-    ops::packed_linear_forward(Engine::process(), x, &w.convert("packedLinearForward")?).or_throw()
+pub fn packed_linear_forward(
+    x: Handle,
+    w: PackedWeight,
+    #[napi(ts_arg_type = "Precision")] precision: Option<String>,
+) -> Result<Handle> {
+    const OP: &str = "packedLinearForward";
+    let precision = Precision::parse(OP, precision.as_deref()).or_throw()?;
+    ops::packed_linear_forward(Engine::process(), x, &w.convert(OP)?, precision).or_throw()
 }
 
 /// `dy[.., out]` → `[.., in] = dy·W`, from the same bytes.
 #[napi(catch_unwind)]
-pub fn packed_linear_backward_input(dy: Handle, w: PackedWeight) -> Result<Handle> {
-    ops::packed_linear_backward_input(Engine::process(), dy, &w.convert("packedLinearBackwardInput")?).or_throw()
+pub fn packed_linear_backward_input(
+    dy: Handle,
+    w: PackedWeight,
+    #[napi(ts_arg_type = "Precision")] precision: Option<String>,
+) -> Result<Handle> {
+    const OP: &str = "packedLinearBackwardInput";
+    let precision = Precision::parse(OP, precision.as_deref()).or_throw()?;
+    ops::packed_linear_backward_input(Engine::process(), dy, &w.convert(OP)?, precision).or_throw()
 }
 
 /// The gradient of the scales, `[rows, groups]`, summed over tokens; dW never exists. Integer formats only.
 #[napi(catch_unwind)]
-pub fn packed_linear_backward_scales(dy: Handle, x: Handle, w: PackedWeight) -> Result<Handle> {
-    ops::packed_linear_backward_scales(Engine::process(), dy, x, &w.convert("packedLinearBackwardScales")?).or_throw()
+pub fn packed_linear_backward_scales(
+    dy: Handle,
+    x: Handle,
+    w: PackedWeight,
+    #[napi(ts_arg_type = "Precision")] precision: Option<String>,
+) -> Result<Handle> {
+    const OP: &str = "packedLinearBackwardScales";
+    let precision = Precision::parse(OP, precision.as_deref()).or_throw()?;
+    ops::packed_linear_backward_scales(Engine::process(), dy, x, &w.convert(OP)?, precision).or_throw()
 }
 
 /// The same per channel, from the saved output (without bias): `Σ_t dy·y / scale`, shaped as `scales`.

@@ -10,7 +10,7 @@ pub struct EngineInfo {
     pub version: String,
     /// The processor's name for itself, or "unknown".
     pub processor: String,
-    /// The vector instructions in use: "avx512", "avx2" or "baseline". `NIBBLE_LAB_ISA` forces a lower one.
+    /// The vector instructions in use: "avx512bf16", "avx512", "avx2" or "baseline". `NIBBLE_LAB_ISA` forces a lower one.
     pub isa: String,
     /// Threads that compute. `NIBBLE_LAB_THREADS` sets their number.
     pub threads: u32,
@@ -41,6 +41,10 @@ pub struct DeviceInfo {
     pub software: bool,
     /// Its memory in bytes; 0 where it does not tell.
     pub memory_bytes: f64,
+    /// How matrix products in bf16 are made: by its own instructions, or by rounding operands and multiplying in f32 (the
+    /// same numbers, no faster than f32). Absent where there are no such products.
+    #[napi(ts_type = "\"native\" | \"emulated\"")]
+    pub bf16: Option<String>,
 }
 
 /// "cpu", then "gpu", "gpu:1", … Asking creates the GPU instance.
@@ -52,6 +56,7 @@ pub fn devices() -> Vec<DeviceInfo> {
         description: d.description,
         software: d.software,
         memory_bytes: d.memory_bytes as f64,
+        bf16: d.bf16.map(|bf16| bf16.name().into()),
     };
     device::devices().into_iter().map(describe).collect()
 }

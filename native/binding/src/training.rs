@@ -3,7 +3,7 @@
 use napi_derive::napi;
 use nibble_engine::cpu::adamw::AdamW;
 use nibble_engine::ops::{cross_entropy, optimizer};
-use nibble_engine::{Engine, Error};
+use nibble_engine::{Engine, Error, Precision};
 
 use crate::error::{OrThrow, Result};
 use crate::tensor::Handle;
@@ -21,6 +21,9 @@ pub struct CrossEntropyOptions {
     pub want_token_losses: Option<bool>,
     /// The gradients are of this times the loss. Default: 1.
     pub gradient_scale: Option<f64>,
+    /// What operands are rounded to. Default: "f32".
+    #[napi(ts_type = "Precision")]
+    pub precision: Option<String>,
 }
 
 /// What `linearCrossEntropy` returns.
@@ -56,6 +59,7 @@ pub fn linear_cross_entropy(
         all.want_weight = given.want_weight.unwrap_or(false);
         all.want_token_losses = given.want_token_losses.unwrap_or(false);
         all.gradient_scale = given.gradient_scale.unwrap_or(1.0);
+        all.precision = Precision::parse("linearCrossEntropy", given.precision.as_deref()).or_throw()?;
     }
     let result = cross_entropy::linear_cross_entropy(Engine::process(), x, weight, targets, all).or_throw()?;
     Ok(CrossEntropyResult {
@@ -93,6 +97,9 @@ pub struct AdamWOptions {
     pub step: f64,
     /// Multiplies every gradient. Default: 1.
     pub gradient_scale: Option<f64>,
+    /// What operands are rounded to. Default: "f32".
+    #[napi(ts_type = "Precision")]
+    pub precision: Option<String>,
 }
 
 /// One step of AdamW (Loshchilov and Hutter 2019) for every parameter, in place.

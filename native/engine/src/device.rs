@@ -1,5 +1,6 @@
 //! Where a tensor lives.
 
+use crate::cpu::simd::Isa;
 use crate::error::{Error, Result};
 
 /// A device: the processor, or a GPU by number.
@@ -45,6 +46,27 @@ pub struct DeviceDescription {
     pub software: bool,
     /// Its memory in bytes; 0 where it does not tell.
     pub memory_bytes: u64,
+    /// How matrix products in bf16 are made there; `None` where there are none.
+    pub bf16: Option<Bf16>,
+}
+
+/// How matrix products in bf16 are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bf16 {
+    /// By instructions that multiply bf16.
+    Native,
+    /// Operands are rounded to bf16, f32 instructions multiply them: the same numbers, no faster than f32.
+    Emulated,
+}
+
+impl Bf16 {
+    /// The name in JavaScript.
+    pub fn name(self) -> &'static str {
+        match self {
+            Bf16::Native => "native",
+            Bf16::Emulated => "emulated",
+        }
+    }
 }
 
 /// The devices of this machine: the processor first, then real GPUs, then emulated ones. Asking wakes the GPU drivers.
@@ -54,6 +76,7 @@ pub fn devices() -> Vec<DeviceDescription> {
         description: crate::cpu::processor_name().to_owned(),
         software: false,
         memory_bytes: crate::cpu::memory_bytes(),
+        bf16: Some(if crate::cpu::simd::isa().is_ok_and(Isa::has_bf16) { Bf16::Native } else { Bf16::Emulated }),
     }];
     devices.extend(crate::gpu::devices());
     devices

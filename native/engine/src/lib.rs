@@ -13,6 +13,7 @@ pub mod format;
 pub mod gpu;
 pub mod memory;
 pub mod ops;
+pub mod precision;
 pub mod random;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
@@ -25,3 +26,4 @@ pub use dtype::DType;
 pub use engine::{Engine, Handle};
 pub use error::{Error, Result};
 pub use memory::Category;
+pub use precision::Precision;

@@ -1,12 +1,12 @@
 //! Results are the same bits for 1, 2 and 4 threads.
 
-use nibble_engine::Engine;
 use nibble_engine::cpu::adamw::AdamW;
 use nibble_engine::format::Format;
 use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::cross_entropy::{CrossEntropyOptions, linear_cross_entropy};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
 use nibble_engine::ops::{data, elementwise, linear, norm, optimizer};
+use nibble_engine::{Engine, Precision};
 
 use crate::helpers::{LABEL, ids, normal, read, tensor};
 use crate::random::Random;
@@ -46,9 +46,9 @@ fn results() -> Vec<Vec<f32>> {
         nested_scales: None,
         nested_offset: 0.0,
     };
-    let y = linear::packed_linear_forward(&e, x, &packed).unwrap();
-    kept.push(linear::packed_linear_backward_input(&e, y, &packed).unwrap());
-    kept.push(linear::packed_linear_backward_scales(&e, y, x, &packed).unwrap());
+    let y = linear::packed_linear_forward(&e, x, &packed, Precision::F32).unwrap();
+    kept.push(linear::packed_linear_backward_input(&e, y, &packed, Precision::F32).unwrap());
+    kept.push(linear::packed_linear_backward_scales(&e, y, x, &packed, Precision::F32).unwrap());
     let zeros = || tensor(&e, &[vocabulary, width], &vec![0.0; vocabulary * width]);
     let step = AdamW {
         learning_rate: 0.1,

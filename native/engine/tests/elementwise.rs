@@ -103,7 +103,7 @@ fn matmul_agrees_in_every_layout() {
         for (ta, tb) in [(false, false), (false, true), (true, false), (true, true)] {
             let a = normal(&e, &mut random, &if ta { [k, m] } else { [m, k] });
             let b = normal(&e, &mut random, &if tb { [n, k] } else { [k, n] });
-            let options = MatmulOptions { transpose_a: ta, transpose_b: tb, alpha: -0.5, into: None };
+            let options = MatmulOptions { transpose_a: ta, transpose_b: tb, alpha: -0.5, ..MatmulOptions::default() };
             let c = matmul(&e, a.handle, b.handle, options).unwrap();
             assert_eq!(shape(&e, c), [m, n]);
             let product = reference::matmul::matmul([m, n, k], (&a.values, ta), (&b.values, tb));

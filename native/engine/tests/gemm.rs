@@ -1,27 +1,41 @@
-//! Matrix products on every instruction set of this machine, against float64 sums: dense in all layouts, packed forward,
-//! dX and dS against decode-then-multiply, ragged shapes, and the same bits on any number of threads.
+//! Matrix products on every instruction set of this machine and in every precision, against float64 sums of operands
+//! rounded as the precision says (so that native and emulated bf16 agree within the rounding of sums): dense in all
+//! layouts, packed forward, dX and dS, ragged shapes, and the same bits on any number of threads.
 
-use nibble_engine::Cancel;
 use nibble_engine::cpu::gemm::{self, Gemm, MatRef};
 use nibble_engine::cpu::simd::Isa;
 use nibble_engine::format::{self, Format, PackedRef, Scales};
+use nibble_engine::{Cancel, Precision};
 
 use crate::random::Random;
 
 const CANCEL: fn() -> Cancel = || Cancel::never("test");
 
-/// `Σ_k a·b` in f64, and the sum of magnitudes, which bounds the rounding.
+/// The instruction sets of this machine, each in every precision.
+fn kinds() -> impl Iterator<Item = (Isa, Precision)> {
+    Isa::available().flat_map(|isa| Precision::ALL.map(|precision| (isa, precision)))
+}
+
+/// As an operand is rounded.
+fn rounded(precision: Precision, x: f32) -> f32 {
+    match precision {
+        Precision::F32 => x,
+        Precision::Bf16 => half::bf16::from_f32(x).to_f32(),
+    }
+}
+
+/// `Σ_k a·b` of rounded operands in f64, and the sum of magnitudes, which bounds the rounding.
 fn reference(
-    m: usize,
-    n: usize,
-    k: usize,
+    precision: Precision,
+    [m, n, k]: [usize; 3],
     a: impl Fn(usize, usize) -> f32,
     b: impl Fn(usize, usize) -> f32,
 ) -> Vec<[f64; 2]> {
     let mut out = Vec::new();
     for i in 0..m {
         for j in 0..n {
-            let products = (0..k).map(|l| f64::from(a(i, l)) * f64::from(b(l, j)));
+            let (a, b) = (|l| f64::from(rounded(precision, a(i, l))), |l| f64::from(rounded(precision, b(l, j))));
+            let products = (0..k).map(|l| a(l) * b(l));
             out.push(products.fold([0.0, 0.0], |[sum, size], p| [sum + p, size + p.abs()]));
         }
     }
@@ -80,18 +94,19 @@ fn dense_products_equal_float64_sums() {
         [150, 257, 70],
         [30, 16, 800],
     ];
-    for isa in Isa::available() {
+    for (isa, precision) in kinds() {
+        let gemm = Gemm::on(isa).with(precision);
         for [m, n, k] in shapes {
             for layout in 0..4 {
                 let a = Stored::new(&mut random, m, k, layout & 1 == 1);
                 let b = Stored::new(&mut random, k, n, layout & 2 == 2);
-                let expected = reference(m, n, k, |i, l| a.at(i, l), |l, j| b.at(l, j));
-                let what = format!("{} {m}×{n}×{k} layout {layout}", isa.name());
+                let expected = reference(precision, [m, n, k], |i, l| a.at(i, l), |l, j| b.at(l, j));
+                let what = format!("{} {} {m}×{n}×{k} layout {layout}", isa.name(), precision.name());
                 let mut c = vec![f32::NAN; m * n];
-                Gemm::on(isa).matmul(m, n, k, a.view(), b.view(), 1.0, &mut c, false, &CANCEL()).unwrap();
+                gemm.matmul(m, n, k, a.view(), b.view(), 1.0, &mut c, false, &CANCEL()).unwrap();
                 assert_close(&what, &c, &expected, k);
                 let twice: Vec<_> = expected.iter().map(|[sum, size]| [sum * 1.5, size * 2.5]).collect();
-                Gemm::on(isa).matmul(m, n, k, a.view(), b.view(), 0.5, &mut c, true, &CANCEL()).unwrap();
+                gemm.matmul(m, n, k, a.view(), b.view(), 0.5, &mut c, true, &CANCEL()).unwrap();
                 assert_close(&format!("{what}, accumulated"), &c, &twice, k);
             }
         }
@@ -177,9 +192,10 @@ impl Packed {
         }
     }
 
-    fn name(&self, isa: Isa, tokens: usize) -> String {
+    fn name(&self, (isa, precision): (Isa, Precision), tokens: usize) -> String {
         let Packed { format, shape, group, .. } = self;
-        format!("{} {} {shape:?} group {group}, {tokens} tokens", isa.name(), format.name())
+        let (isa, precision, format) = (isa.name(), precision.name(), format.name());
+        format!("{isa} {precision} {format} {shape:?} group {group}, {tokens} tokens")
     }
 }
 
@@ -196,7 +212,7 @@ fn every_level_of_a_row_decodes_to_the_same_weight() {
             (0..rows).for_each(|i| unit[i * rows + i] = 1.0);
             let mut dx = vec![f32::NAN; rows * columns];
             Gemm::on(isa).packed_backward_input(rows, &unit, &packed.view(), &mut dx, &CANCEL()).unwrap();
-            assert_eq!(dx, packed.weights, "{}", packed.name(isa, rows));
+            assert_eq!(dx, packed.weights, "{}", packed.name((isa, Precision::F32), rows));
         }
     });
 }
@@ -207,11 +223,13 @@ fn packed_forward_equals_decode_then_multiply() {
         let [n, k] = packed.shape;
         for tokens in TOKENS {
             let x = random.normals(tokens * k);
-            let expected = reference(tokens, n, k, |i, l| x[i * k + l], |l, j| packed.weights[j * k + l]);
-            for isa in Isa::available() {
+            let expected = Precision::ALL.map(|precision| {
+                reference(precision, [tokens, n, k], |i, l| x[i * k + l], |l, j| packed.weights[j * k + l])
+            });
+            for (isa, precision) in kinds() {
                 let mut y = vec![f32::NAN; tokens * n];
-                Gemm::on(isa).packed_forward(tokens, &x, &packed.view(), &mut y, &CANCEL()).unwrap();
-                assert_close(&packed.name(isa, tokens), &y, &expected, k);
+                Gemm::on(isa).with(precision).packed_forward(tokens, &x, &packed.view(), &mut y, &CANCEL()).unwrap();
+                assert_close(&packed.name((isa, precision), tokens), &y, &expected[precision as usize], k);
             }
         }
     });
@@ -223,11 +241,16 @@ fn packed_backward_input_equals_decode_then_multiply() {
         let [n, k] = packed.shape;
         for tokens in TOKENS {
             let dy = random.normals(tokens * n);
-            let expected = reference(tokens, k, n, |i, l| dy[i * n + l], |l, j| packed.weights[l * k + j]);
-            for isa in Isa::available() {
+            let expected = Precision::ALL.map(|precision| {
+                reference(precision, [tokens, k, n], |i, l| dy[i * n + l], |l, j| packed.weights[l * k + j])
+            });
+            for (isa, precision) in kinds() {
                 let mut dx = vec![f32::NAN; tokens * k];
-                Gemm::on(isa).packed_backward_input(tokens, &dy, &packed.view(), &mut dx, &CANCEL()).unwrap();
-                assert_close(&packed.name(isa, tokens), &dx, &expected, n);
+                Gemm::on(isa)
+                    .with(precision)
+                    .packed_backward_input(tokens, &dy, &packed.view(), &mut dx, &CANCEL())
+                    .unwrap();
+                assert_close(&packed.name((isa, precision), tokens), &dx, &expected[precision as usize], n);
             }
         }
     });
@@ -245,21 +268,27 @@ fn scale_gradients_equal_the_reduced_weight_gradient() {
         let q = format::unpack_integers("test", &packed.codes, packed.shape, packed.format.bits()).unwrap();
         for tokens in TOKENS {
             let (dy, x) = (random.normals(tokens * n), random.normals(tokens * k));
-            let mut expected = vec![[0.0f64; 2]; n * groups];
-            for (i, &q) in q.iter().enumerate() {
-                let (row, column) = (i / k, i % k);
-                let slot = row * groups + column / size;
-                let level = f64::from(q) - f64::from(packed.zero_points[slot]);
-                for t in 0..tokens {
-                    let term = f64::from(dy[t * n + row]) * f64::from(x[t * k + column]) * level;
-                    expected[slot][0] += term;
-                    expected[slot][1] += term.abs();
+            let expected = Precision::ALL.map(|precision| {
+                let mut expected = vec![[0.0f64; 2]; n * groups];
+                for (i, &q) in q.iter().enumerate() {
+                    let (row, column) = (i / k, i % k);
+                    let slot = row * groups + column / size;
+                    let level = f64::from(q) - f64::from(packed.zero_points[slot]);
+                    for t in 0..tokens {
+                        let (dy, x) = (dy[t * n + row], x[t * k + column]);
+                        let term = f64::from(rounded(precision, dy)) * f64::from(rounded(precision, x)) * level;
+                        expected[slot][0] += term;
+                        expected[slot][1] += term.abs();
+                    }
                 }
-            }
-            for isa in Isa::available() {
+                expected
+            });
+            for (isa, precision) in kinds() {
                 let mut ds = vec![f32::NAN; n * groups];
-                Gemm::on(isa).packed_backward_scales(tokens, &dy, &x, &packed.view(), &mut ds, &CANCEL()).unwrap();
-                assert_close(&packed.name(isa, tokens), &ds, &expected, tokens + size);
+                let gemm = Gemm::on(isa).with(precision);
+                gemm.packed_backward_scales(tokens, &dy, &x, &packed.view(), &mut ds, &CANCEL()).unwrap();
+                let expected = &expected[precision as usize];
+                assert_close(&packed.name((isa, precision), tokens), &ds, expected, tokens + size);
             }
         }
     });
@@ -286,7 +315,9 @@ fn results_are_the_same_bits_on_any_number_of_threads() {
     let (tokens, n, k) = (70, 300, 410);
     let (x, dy) = (random.normals(tokens * k), random.normals(tokens * n));
     let dense = random.normals(n * k);
-    for (format, group) in [(Format::Nf4, 64), (Format::Int3, 32)] {
+    let formats = [(Format::Nf4, 64), (Format::Int3, 32)];
+    for ((format, group), precision) in formats.into_iter().flat_map(|f| Precision::ALL.map(|p| (f, p))) {
+        let gemm = Gemm::new(precision).unwrap();
         let packed = Packed::new(&mut random, format, [n, k], group, false);
         let run = |threads: usize, tokens: usize| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -297,17 +328,17 @@ fn results_are_the_same_bits_on_any_number_of_threads() {
                 let mut dx = vec![0.0; tokens * k];
                 let mut dw = vec![0.0; n * k];
                 let mut ds = vec![0.0; if format.is_integer() { n * w.groups() } else { 0 }];
-                gemm::packed_forward(tokens, x, &w, &mut y, &CANCEL()).unwrap();
-                gemm::packed_backward_input(tokens, dy, &w, &mut dx, &CANCEL()).unwrap();
+                gemm.packed_forward(tokens, x, &w, &mut y, &CANCEL()).unwrap();
+                gemm.packed_backward_input(tokens, dy, &w, &mut dx, &CANCEL()).unwrap();
                 if format.is_integer() {
-                    gemm::packed_backward_scales(tokens, dy, x, &w, &mut ds, &CANCEL()).unwrap();
+                    gemm.packed_backward_scales(tokens, dy, x, &w, &mut ds, &CANCEL()).unwrap();
                 }
                 let a = MatRef { data: dy, transposed: true, stride: n };
                 let b = MatRef { data: x, transposed: false, stride: k };
-                gemm::matmul(n, k, tokens, a, b, 1.0, &mut dw, false, &CANCEL()).unwrap();
+                gemm.matmul(n, k, tokens, a, b, 1.0, &mut dw, false, &CANCEL()).unwrap();
                 let a = MatRef { data: x, transposed: false, stride: k };
                 let b = MatRef { data: &dense, transposed: true, stride: k };
-                gemm::matmul(tokens, n, k, a, b, 1.0, &mut y, true, &CANCEL()).unwrap();
+                gemm.matmul(tokens, n, k, a, b, 1.0, &mut y, true, &CANCEL()).unwrap();
                 [y, dx, dw, ds].concat().iter().map(|x| x.to_bits()).collect::<Vec<_>>()
             })
         };

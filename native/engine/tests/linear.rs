@@ -5,7 +5,7 @@ use nibble_engine::ops::data;
 use nibble_engine::ops::linear::{self as ops, PackedWeight};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
 use nibble_engine::reference::linear::Grid;
-use nibble_engine::{DType, Engine, Handle};
+use nibble_engine::{DType, Engine, Handle, Precision::F32};
 
 use crate::helpers::{LABEL, assert_close, assert_gradient, dot, normal, read, tensor};
 use crate::random::Random;
@@ -46,13 +46,13 @@ fn integer_layers_and_their_gradients_agree() {
         let grid = Grid { rows, columns, group: size, levels, zero_points: zeros.values.clone() };
         let x = normal(&e, &mut random, &[tokens, columns]);
         let dy = normal(&e, &mut random, &[tokens, rows]);
-        let y = ops::packed_linear_forward(&e, x.handle, &weight).unwrap();
+        let y = ops::packed_linear_forward(&e, x.handle, &weight, F32).unwrap();
         assert_close("y", &read(&e, y), &grid.forward(&x.values, &scales.values), 5e-6);
         assert_close("w", &read(&e, ops::dequantize(&e, &weight).unwrap()), &grid.weight(&scales.values), 1e-6);
-        let dx = ops::packed_linear_backward_input(&e, dy.handle, &weight).unwrap();
+        let dx = ops::packed_linear_backward_input(&e, dy.handle, &weight, F32).unwrap();
         let loss = |x: &[f64], s: &[f64]| dot(&grid.forward(x, s), &dy.values);
         assert_gradient("dx", &read(&e, dx), &x.values, |x| loss(x, &scales.values));
-        let ds = ops::packed_linear_backward_scales(&e, dy.handle, x.handle, &weight).unwrap();
+        let ds = ops::packed_linear_backward_scales(&e, dy.handle, x.handle, &weight, F32).unwrap();
         assert_gradient("ds", &read(&e, ds), &scales.values, |s| loss(&x.values, s));
         if group == 0 {
             let cheap = ops::packed_linear_backward_scales_from_output(&e, dy.handle, y, scales.handle).unwrap();
@@ -86,9 +86,9 @@ fn nf4_layers_equal_decoding_first() {
         let (x, dy) = (normal(&e, &mut random, &[tokens, columns]), normal(&e, &mut random, &[tokens, rows]));
         let options = MatmulOptions { transpose_b: true, ..MatmulOptions::default() };
         let pairs = [
-            (ops::packed_linear_forward(&e, x.handle, &weight), matmul(&e, x.handle, plain, options)),
+            (ops::packed_linear_forward(&e, x.handle, &weight, F32), matmul(&e, x.handle, plain, options)),
             (
-                ops::packed_linear_backward_input(&e, dy.handle, &weight),
+                ops::packed_linear_backward_input(&e, dy.handle, &weight, F32),
                 matmul(&e, dy.handle, plain, MatmulOptions::default()),
             ),
         ];
@@ -114,7 +114,7 @@ fn malformed_weights_are_refused() {
         nested_offset: 0.0,
     };
     let x = tensor(&e, &[1, 4], &[1.0; 4]);
-    ops::packed_linear_forward(&e, x, &good).unwrap();
+    ops::packed_linear_forward(&e, x, &good, F32).unwrap();
     let bad = [
         (PackedWeight { rows: 3, ..good }, "ShapeError"),
         (PackedWeight { columns: 5, ..good }, "ShapeError"),
@@ -125,9 +125,9 @@ fn malformed_weights_are_refused() {
         (PackedWeight { format: Format::Nf4, ..good }, "OptionError"),
     ];
     for (weight, code) in bad {
-        let error = ops::packed_linear_forward(&e, x, &weight).unwrap_err();
+        let error = ops::packed_linear_forward(&e, x, &weight, F32).unwrap_err();
         assert_eq!(error.code(), code, "{weight:?}: {error}");
     }
     let nf4 = PackedWeight { format: Format::Nf4, group: 64, ..good };
-    assert_eq!(ops::packed_linear_backward_scales(&e, x, x, &nf4).unwrap_err().code(), "UnsupportedError");
+    assert_eq!(ops::packed_linear_backward_scales(&e, x, x, &nf4, F32).unwrap_err().code(), "UnsupportedError");
 }

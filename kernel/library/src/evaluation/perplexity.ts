@@ -182,6 +182,7 @@ function lossOf(model: LanguageModel, windows: readonly Window[]): { loss: numbe
       const x = model.hidden(ids, windows.length, null, "perplexity");
       const { loss, tokens } = crossEntropy(x, model.network.outputWeight(), Tensor.from(targets), {
         ignoreIndex: IGNORED,
+        precision: model.precision,
       });
       return { loss, tokens };
     }),

@@ -3,8 +3,9 @@ import { Decoder, decoderShapes, type ParameterShape } from "./decoder.js";
 import { LanguageModel } from "./model.js";
 import type { Tokenizer } from "./tokenizer.js";
 import { OptionError } from "../errors.js";
-import { checkNames, checkOptions, custom, integer, shown, text } from "../options.js";
+import { checkNames, checkOptions, choice, custom, integer, shown, text } from "../options.js";
 import { Random } from "../random.js";
+import { precisions, type Precision } from "../tensor/dtype.js";
 import { keep } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 
@@ -19,7 +20,7 @@ const INITIAL_STD = 0.02; // GPT-2's and Llama's
  * divided by √(2·layers) (Radford et al. 2019), norms 1, biases 0. The same seed gives the same numbers.
  *
  * Defaults: kvHeads = heads, headDim = hiddenSize / heads, maxPositions 512, normEpsilon 1e-5, ropeTheta 10000, tied embeddings, no biases;
- * bosToken and eosTokens come from the tokenizer where there is one.
+ * bosToken and eosTokens come from the tokenizer where there is one. precision "bf16" rounds the operands of matrix products, default "f32".
  *
  * @throws {OptionError}
  * @example
@@ -27,11 +28,12 @@ const INITIAL_STD = 0.02; // GPT-2's and Llama's
  */
 export function createModel(
   config: NewModelConfig,
-  options: { seed?: number; name?: string; tokenizer?: Tokenizer } = {},
+  options: { seed?: number; name?: string; tokenizer?: Tokenizer; precision?: Precision } = {},
 ): LanguageModel {
-  const { seed, name, tokenizer } = checkOptions("createModel", options, {
+  const { seed, name, tokenizer, precision } = checkOptions("createModel", options, {
     seed: integer({ fallback: 0 }),
     name: text({ fallback: "new model" }),
+    precision: choice<Precision>(precisions, { fallback: "f32" }),
     tokenizer: custom<Tokenizer>(
       "a Tokenizer",
       (value) => typeof value === "object" && value !== null && "encode" in value,
@@ -42,7 +44,7 @@ export function createModel(
   const tensors = new Map<string, Tensor>();
   for (const parameter of decoderShapes(full))
     tensors.set(parameter.name, keep(initial(parameter, full, random.bits(), name)));
-  return new LanguageModel({ name, network: new Decoder(full, tensors), tokenizer: tokenizer ?? null });
+  return new LanguageModel({ name, network: new Decoder(full, tensors), tokenizer: tokenizer ?? null, precision });
 }
 
 function initial({ shape, role }: ParameterShape, config: ModelConfig, seed: number, owner: string): Tensor {

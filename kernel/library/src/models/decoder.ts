@@ -7,6 +7,7 @@ import { GatedMlp } from "../nn/mlp.js";
 import { Module } from "../nn/module.js";
 import { RmsNorm } from "../nn/norm.js";
 import { add } from "../tensor/ops.js";
+import type { Precision } from "../tensor/dtype.js";
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -87,6 +88,7 @@ export class Decoder extends Module {
   readonly finalNorm: RmsNorm;
   /** null where the embedding is the output layer. */
   readonly head: Linear | null;
+  private computed: Precision = "f32";
 
   /**
    * @param tensors one per entry of `decoderShapes(config)`, but for those that `packed` has in another form; all belong to the decoder
@@ -123,6 +125,15 @@ export class Decoder extends Module {
     });
     this.finalNorm = norm("finalNorm");
     this.head = config.tieEmbeddings ? null : linear("head");
+  }
+
+  /** What the products of its layers, and of the output layer, round their operands to. */
+  get precision(): Precision {
+    return this.computed;
+  }
+  set precision(precision: Precision) {
+    this.computed = precision;
+    for (const [, module] of this.namedModules()) if (module instanceof Linear) module.precision = precision;
   }
 
   /** ids i32 [batch·length] → normalized residual stream [batch·length, hidden], what the output layer reads */

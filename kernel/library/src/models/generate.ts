@@ -122,7 +122,9 @@ function nextLogits(model: ModelView, fresh: readonly number[], offset: number, 
       const ids = Tensor.from(Int32Array.from(fresh), [fresh.length], { owner: "tokens" });
       const hidden = model.network.forward(ids, { batch: 1, length: fresh.length, offset, cache, tap: null });
       const last = sliceRows(hidden, fresh.length - 1, fresh.length);
-      return linear(last, model.network.outputWeight()).arraySync() as Float32Array;
+      return linear(last, model.network.outputWeight(), {
+        precision: model.network.precision,
+      }).arraySync() as Float32Array;
     }),
   );
 }

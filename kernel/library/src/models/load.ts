@@ -11,9 +11,10 @@ import { Tokenizer } from "./tokenizer.js";
 import { FormatError, OptionError, throwIfAborted, UnsupportedError } from "../errors.js";
 import { events } from "../events.js";
 import { Checkpoint, exists, readJson } from "../io/checkpoint.js";
-import { checkOptions, didYouMean, shown, signal, text } from "../options.js";
+import { checkOptions, choice, didYouMean, shown, signal, text } from "../options.js";
 import type { PackedWeight } from "../quantization/packed-weight.js";
 import { PACKED_PARTS, restoreLayer } from "../quantization/stored.js";
+import { precisions, type Precision } from "../tensor/dtype.js";
 import { keep } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -27,6 +28,11 @@ const shipped: Readonly<Record<string, string>> = {
 export interface LoadOptions {
   /** Where the weights go: "cpu"; "auto" chooses, today always the CPU. */
   readonly device?: string;
+  /**
+   * What matrix products round their operands to, forward and backward; sums and everything else are f32. Default "f32". "bf16" is QLoRA's
+   * compute type; `devices()` says whether this processor multiplies it itself, or only gives the same numbers.
+   */
+  readonly precision?: Precision;
   readonly signal?: AbortSignal;
 }
 
@@ -39,7 +45,11 @@ export interface LoadOptions {
  * const model = await loadModel("pocket");
  */
 export async function loadModel(nameOrFolder: string, options: LoadOptions = {}): Promise<LanguageModel> {
-  const checked = checkOptions("loadModel", options, { device: text({ fallback: "auto" }), signal: signal() });
+  const checked = checkOptions("loadModel", options, {
+    device: text({ fallback: "auto" }),
+    precision: choice<Precision>(precisions, { fallback: "f32" }),
+    signal: signal(),
+  });
   checkDevice(checked.device);
   const folder = await folderOf(nameOrFolder);
   const name = Object.hasOwn(shipped, nameOrFolder) ? nameOrFolder : basename(folder);
@@ -53,7 +63,9 @@ export async function loadModel(nameOrFolder: string, options: LoadOptions = {})
   try {
     const { tensors, packed } = await readWeights(checkpoint, { family, config, name, quantized }, checked.signal);
     const network = new Decoder(config, tensors, packed);
-    const model = new LanguageModel({ name, network, tokenizer, ...(quantized && { label: quantized.label }) });
+    const { precision } = checked;
+    const label = quantized && { label: quantized.label };
+    const model = new LanguageModel({ name, network, tokenizer, precision, ...label });
     model.quantization = quantized?.report ?? null;
     return model;
   } finally {

@@ -8,11 +8,12 @@ import type { Tokenizer } from "./tokenizer.js";
 import type { ModelView } from "./view.js";
 import { DisposedError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { display, inspect, type MimeBundle } from "../display.js";
-import { checkOptions, custom, shown } from "../options.js";
+import { checkOptions, choice, custom, shown, text } from "../options.js";
 import type { Linear } from "../nn/linear.js";
 import { Sharing } from "../nn/module.js";
 import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
+import { precisions, type Precision } from "../tensor/dtype.js";
 import { keep, noGrad, register, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { Adapter } from "../tuners/adapters/adapter.js";
@@ -38,6 +39,8 @@ interface Parts {
   readonly label?: string;
   readonly network: Decoder;
   readonly tokenizer: Tokenizer | null;
+  /** Default: the network's. */
+  readonly precision?: Precision | undefined;
 }
 
 /**
@@ -61,10 +64,11 @@ export class LanguageModel implements ModelView {
   private readonly ownTokenizer: Tokenizer | null;
   private gone = false;
 
-  constructor({ name, label = "full precision", network, tokenizer }: Parts) {
+  constructor({ name, label = "full precision", network, tokenizer, precision = network.precision }: Parts) {
     this.name = name;
     this.label = label;
     this.network = network;
+    network.precision = precision;
     this.ownTokenizer = tokenizer;
   }
 
@@ -78,6 +82,10 @@ export class LanguageModel implements ModelView {
       "tokenizer",
       `The model "${this.name}" has no tokenizer. Give token ids instead of text, or a tokenizer to createModel.`,
     );
+  }
+  /** What matrix products round their operands to, forward and backward; sums and everything else are f32. */
+  get precision(): Precision {
+    return this.network.precision;
   }
   get hasTokenizer(): boolean {
     return this.ownTokenizer !== null;
@@ -99,9 +107,16 @@ export class LanguageModel implements ModelView {
 
   /**
    * A model over the same bytes with its own life: disposing of one, replacing a layer's weight in one, or training one leaves the other as it is.
+   *
+   * @throws {OptionError}
+   * @example
+   * const fast = model.fork({ precision: "bf16" });   // the same weights, products in bf16
    */
-  fork(changes: { readonly name?: string; readonly label?: string } = {}): LanguageModel {
+  fork(
+    changes: { readonly name?: string; readonly label?: string; readonly precision?: Precision } = {},
+  ): LanguageModel {
     this.check("fork");
+    const { precision } = checkOptions("fork", changes, { name: text(), label: text(), precision: choice(precisions) });
     const shared = new Sharing();
     const network = keep(this.network.share(shared));
     const fork = new LanguageModel({
@@ -109,6 +124,7 @@ export class LanguageModel implements ModelView {
       label: changes.label ?? this.label,
       network,
       tokenizer: this.ownTokenizer,
+      precision,
     });
     fork.quantization = this.quantization;
     fork.tuning = this.tuning;
@@ -134,7 +150,8 @@ export class LanguageModel implements ModelView {
     return scope(() => {
       const x = this.hidden(tokens, batch, null, "loss");
       const wanted = Tensor.from(targets, [targets.length], { owner: "targets" });
-      return linearCrossEntropy(x, this.network.outputWeight(), wanted, { ignoreIndex: IGNORED });
+      const options = { ignoreIndex: IGNORED, precision: this.precision };
+      return linearCrossEntropy(x, this.network.outputWeight(), wanted, options);
     });
   }
 
@@ -164,7 +181,8 @@ export class LanguageModel implements ModelView {
     });
     const { tokens, batch } = this.sequences("run", input);
     return scope(() => {
-      const logits = linear(this.hidden(tokens, batch, hooks ?? null, "run"), this.network.outputWeight());
+      const last = this.hidden(tokens, batch, hooks ?? null, "run");
+      const logits = linear(last, this.network.outputWeight(), { precision: this.precision });
       return reshape(logits, [batch, tokens.length / batch, this.config.vocabSize]);
     });
   }

@@ -1,6 +1,7 @@
 import { Module, type Sharing, type TensorHolder } from "./module.js";
 import { linear, addBias } from "../tensor/ops.js";
 import { copy } from "../tensor/kernels.js";
+import type { Precision } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** How a linear layer stores its weight [rows, columns] = [out, in]: dense, or packed into codes. */
@@ -12,7 +13,7 @@ export interface LinearWeight extends TensorHolder {
   /** Bytes of everything it holds. */
   readonly bytes: number;
   /** x [n, in] → x·Wᵀ [n, out], differentiable. */
-  forward(x: Tensor): Tensor;
+  forward(x: Tensor, precision?: Precision): Tensor;
   /** The weight as f32 [out, in], its own bytes; the caller disposes. */
   dequantize(): Tensor;
   share(shared: Sharing): LinearWeight;
@@ -26,7 +27,7 @@ export interface LinearWeight extends TensorHolder {
 export interface LinearAdapter extends TensorHolder {
   readonly description: string;
   /** y [n, out] is the layer's own output for x [n, in], and may be written in place. */
-  apply(x: Tensor, y: Tensor): Tensor;
+  apply(x: Tensor, y: Tensor, precision?: Precision): Tensor;
   share(shared: Sharing): LinearAdapter;
 }
 
@@ -46,8 +47,8 @@ export class DenseWeight implements LinearWeight {
   get bytes(): number {
     return this.tensor.bytes;
   }
-  forward(x: Tensor): Tensor {
-    return linear(x, this.tensor);
+  forward(x: Tensor, precision: Precision = "f32"): Tensor {
+    return linear(x, this.tensor, { precision });
   }
   dequantize(): Tensor {
     return copy(this.tensor, "workspace", "dequantize");
@@ -66,6 +67,8 @@ export class DenseWeight implements LinearWeight {
 /** y = x·Wᵀ + bias, then what the adapter adds. */
 export class Linear extends Module {
   adapter: LinearAdapter | null = null;
+  /** What its products multiply; its model sets it. */
+  precision: Precision = "f32";
 
   /** @param bias [out] f32 */
   constructor(
@@ -91,8 +94,8 @@ export class Linear extends Module {
 
   /** x [n, in] → [n, out] */
   forward(x: Tensor): Tensor {
-    const y = this.weight.forward(x);
+    const y = this.weight.forward(x, this.precision);
     const biased = this.bias === null ? y : addBias(y, this.bias);
-    return this.adapter === null ? biased : this.adapter.apply(x, biased);
+    return this.adapter === null ? biased : this.adapter.apply(x, biased, this.precision);
   }
 }

@@ -2,6 +2,7 @@ import { setImmediate } from "node:timers/promises";
 import type { LanguageModel } from "../models/model.js";
 import type { LinearAdapter, LinearWeight } from "../nn/linear.js";
 import { addInPlace, globalNorm } from "../tensor/kernels.js";
+import type { Precision } from "../tensor/dtype.js";
 import { noGrad, scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { throwIfStopped } from "./layers.js";
@@ -56,15 +57,15 @@ class OutputMeter implements LinearAdapter {
     return this.difference === 0 ? 0 : Math.sqrt(this.difference / this.size);
   }
 
-  apply(x: Tensor, y: Tensor): Tensor {
+  apply(x: Tensor, y: Tensor, precision?: Precision): Tensor {
     scope(() => {
-      const exact = this.weight.forward(x);
-      const rounded = this.quantized.forward(x);
+      const exact = this.weight.forward(x, precision);
+      const rounded = this.quantized.forward(x, precision);
       this.size += globalNorm([exact]) ** 2;
       addInPlace(rounded, exact, -1);
       this.difference += globalNorm([rounded]) ** 2;
     });
-    return this.inner === null ? y : this.inner.apply(x, y);
+    return this.inner === null ? y : this.inner.apply(x, y, precision);
   }
 
   *namedTensors(): Generator<[string, Tensor]> {

@@ -3,6 +3,7 @@ import { copy } from "../tensor/kernels.js";
 import { packedLinear } from "../tensor/ops.js";
 import { dequantize, type PackedFormat, type PackedMatrix } from "../tensor/packed.js";
 import { noGrad, scope } from "../tensor/scope.js";
+import type { Precision } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Sharing } from "../nn/module.js";
 import type { LinearWeight } from "../nn/linear.js";
@@ -62,8 +63,8 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
   }
 
   /** x [n, in] → x·Ŵᵀ [n, out] straight from the codes; gradients to x and to what the adapter trains. */
-  forward(x: Tensor): Tensor {
-    return packedLinear(x, this.current());
+  forward(x: Tensor, precision: Precision = "f32"): Tensor {
+    return packedLinear(x, this.current(), { precision });
   }
 
   /** The weight as f32 [out, in]; the caller disposes. */

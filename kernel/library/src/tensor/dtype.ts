@@ -1,8 +1,11 @@
-import type { DType } from "@nibble-lab/native";
+import type { DType, Precision } from "@nibble-lab/native";
 import { DTypeError } from "../errors.js";
 
-export type { Category, DType, Handle } from "@nibble-lab/native";
+export type { Category, DType, Handle, Precision } from "@nibble-lab/native";
 export type TypedArray = Float32Array | Int32Array | Uint8Array | Uint16Array;
+
+/** What matrix products may round their operands to; sums are f32 either way. */
+export const precisions: readonly Precision[] = ["f32", "bf16"];
 
 /** Bytes of an element, and the array that shows it: halves appear as their bits, since Node 20 has no Float16Array. */
 export const dtypes = {

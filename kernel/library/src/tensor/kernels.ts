@@ -87,7 +87,7 @@ export function crossEntropy(
   x: Tensor,
   weight: Tensor,
   targets: Tensor,
-  options: Pick<CrossEntropyOptions, "ignoreIndex" | "wantTokenLosses"> = {},
+  options: Pick<CrossEntropyOptions, "ignoreIndex" | "wantTokenLosses" | "precision"> = {},
 ): { readonly loss: number; readonly tokens: number; readonly tokenLosses: Tensor | null } {
   const { loss, tokens, tokenLosses } = native.linearCrossEntropy(x.handle, weight.handle, targets.handle, options);
   return { loss, tokens, tokenLosses: tokenLosses === undefined ? null : Tensor.adopt(tokenLosses) };

@@ -2,6 +2,7 @@ import type { LinearAdapter } from "../nn/linear.js";
 import { Sharing } from "../nn/module.js";
 import { addInPlace } from "../tensor/kernels.js";
 import { loraJoin, matmul } from "../tensor/ops.js";
+import type { Precision } from "../tensor/dtype.js";
 import { noGrad, scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -36,8 +37,8 @@ export class LoraAdapter implements LinearAdapter {
     return `lora of rank ${this.rank}`;
   }
 
-  apply(x: Tensor, y: Tensor): Tensor {
-    return loraJoin(y, x, this.a, this.b, this.scaling);
+  apply(x: Tensor, y: Tensor, precision: Precision = "f32"): Tensor {
+    return loraJoin(y, x, this.a, this.b, this.scaling, { precision });
   }
   /** weight [out, in] += sign·scaling·B·A, in place. */
   addTo(weight: Tensor, sign: 1 | -1 = 1): void {

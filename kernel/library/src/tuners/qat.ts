@@ -8,6 +8,7 @@ import { scaleFloor } from "../quantization/scale-adapter.js";
 import { clampInPlace, copy } from "../tensor/kernels.js";
 import { fakeQuant, linear } from "../tensor/ops.js";
 import { codesOnGrid, type PackedFormat } from "../tensor/packed.js";
+import type { Precision } from "../tensor/dtype.js";
 import { keep, noGrad, scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { defineTuner } from "./tuner.js";
@@ -114,8 +115,8 @@ export class FakeQuantizedWeight implements LinearWeight {
     return `f32 rounded to ${this.format}, ${this.group === 0 ? "a scale a row" : `a scale for ${this.group}`}`;
   }
 
-  forward(x: Tensor): Tensor {
-    return linear(x, this.rounded());
+  forward(x: Tensor, precision: Precision = "f32"): Tensor {
+    return linear(x, this.rounded(), { precision });
   }
   dequantize(): Tensor {
     return noGrad(() => copy(this.rounded(), "workspace", "dequantize"));

@@ -10,6 +10,8 @@ use crate::error::{Error, Result};
 /// A set of vector instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
+    /// AVX-512 F, BW and BF16: 32 products of bf16 at a time.
+    Avx512Bf16,
     /// AVX-512 F: 16 numbers at a time, 32 registers.
     Avx512,
     /// AVX2 and FMA: 8 numbers at a time.
@@ -20,11 +22,12 @@ pub enum Isa {
 
 impl Isa {
     /// All of them, best first.
-    pub const ALL: [Isa; 3] = [Isa::Avx512, Isa::Avx2, Isa::Baseline];
+    pub const ALL: [Isa; 4] = [Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Baseline];
 
     /// The name, as in `NIBBLE_LAB_ISA`.
     pub fn name(self) -> &'static str {
         match self {
+            Isa::Avx512Bf16 => "avx512bf16",
             Isa::Avx512 => "avx512",
             Isa::Avx2 => "avx2",
             Isa::Baseline => "baseline",
@@ -35,11 +38,17 @@ impl Isa {
     pub fn is_available(self) -> bool {
         match self {
             #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 => {
+                Isa::Avx512.is_available()
+                    && std::arch::is_x86_feature_detected!("avx512bw")
+                    && std::arch::is_x86_feature_detected!("avx512bf16")
+            }
+            #[cfg(target_arch = "x86_64")]
             Isa::Avx512 => Isa::Avx2.is_available() && std::arch::is_x86_feature_detected!("avx512f"),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2 => Level::new().as_avx2().is_some(),
             #[cfg(not(target_arch = "x86_64"))]
-            Isa::Avx512 | Isa::Avx2 => false,
+            Isa::Avx512Bf16 | Isa::Avx512 | Isa::Avx2 => false,
             Isa::Baseline => true,
         }
     }
@@ -49,13 +58,21 @@ impl Isa {
         Self::ALL.into_iter().filter(|isa| isa.is_available())
     }
 
-    /// The vector level for code outside of the matrix multiply's innermost loop.
+    /// Whether it multiplies bf16 itself; elsewhere operands are rounded and f32 multiplies them.
+    pub fn has_bf16(self) -> bool {
+        self == Isa::Avx512Bf16
+    }
+
+    /// The vector level for code outside of the matrix multiply's innermost loop. It is AVX2 on processors that have
+    /// AVX-512 F without the rest of Ice Lake's set.
     pub fn level(self) -> Level {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Isa::Avx512 | Isa::Avx2 => Level::new().as_avx2().map_or(Level::baseline(), Level::Avx2),
+            Isa::Avx512Bf16 | Isa::Avx512 if Level::new().as_avx512().is_some() => Level::new(),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512Bf16 | Isa::Avx512 | Isa::Avx2 => Level::new().as_avx2().map_or(Level::baseline(), Level::Avx2),
             #[cfg(not(target_arch = "x86_64"))]
-            Isa::Avx512 | Isa::Avx2 => Level::baseline(),
+            Isa::Avx512Bf16 | Isa::Avx512 | Isa::Avx2 => Level::baseline(),
             Isa::Baseline => Level::baseline(),
         }
     }

@@ -55,6 +55,7 @@ pub fn devices() -> Vec<DeviceDescription> {
             description: format!("{} ({:?}, {})", info.name, info.backend, info.driver_info).replace(", )", ")"),
             software: info.device_type == DeviceType::Cpu,
             memory_bytes: 0,
+            bf16: None,
         }
     };
     (0..).zip(GPUS.iter()).map(describe).collect()

@@ -2,12 +2,13 @@
 
 use crate::Cancel;
 use crate::cpu::cross_entropy as cpu;
-use crate::cpu::gemm::{self, MatRef};
+use crate::cpu::gemm::{self, Gemm, MatRef};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::memory::Category;
+use crate::precision::Precision;
 
 /// Elements of the logits that exist at once (8 MiB of f32), unless one row is longer.
 const CHUNK: usize = 2 << 20;
@@ -25,6 +26,8 @@ pub struct CrossEntropyOptions {
     pub want_token_losses: bool,
     /// The gradients are of this times the loss.
     pub gradient_scale: f64,
+    /// What the products' operands are rounded to.
+    pub precision: Precision,
 }
 
 impl Default for CrossEntropyOptions {
@@ -35,6 +38,7 @@ impl Default for CrossEntropyOptions {
             want_weight: false,
             want_token_losses: false,
             gradient_scale: 1.0,
+            precision: Precision::F32,
         }
     }
 }
@@ -91,7 +95,8 @@ pub fn linear_cross_entropy(
     let panels = panels.max().unwrap_or(0);
     let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, panels)?;
     let (x, weight) = (x.read::<f32>(OP, "x")?, weight.read::<f32>(OP, "weight")?);
-    let chunk = Chunk { cancel: &e.cancel(OP), vocabulary, width, weight: &weight, options };
+    let gemm = Gemm::new(options.precision)?;
+    let chunk = Chunk { gemm, cancel: &e.cancel(OP), vocabulary, width, weight: &weight, options };
     for first in (0..tokens).step_by(rows) {
         let range = first..tokens.min(first + rows);
         let features = range.start * width..range.end * width;
@@ -130,6 +135,7 @@ fn read_targets(op: &'static str, targets: &[i32], ignore: i32, vocabulary: usiz
 
 /// What all chunks share.
 struct Chunk<'a> {
+    gemm: Gemm,
     cancel: &'a Cancel,
     vocabulary: usize,
     width: usize,
@@ -150,14 +156,14 @@ impl Chunk<'_> {
         let (tokens, n, d) = (ids.len(), self.vocabulary, self.width);
         let plain = |data, stride| MatRef { data, transposed: false, stride };
         let turned = |data, stride| MatRef { data, transposed: true, stride };
-        gemm::matmul(tokens, n, d, plain(x, d), turned(self.weight, d), 1.0, logits, false, self.cancel)?;
+        self.gemm.matmul(tokens, n, d, plain(x, d), turned(self.weight, d), 1.0, logits, false, self.cancel)?;
         let scale = (dx.is_some() || dweight.is_some()).then_some(self.options.gradient_scale as f32);
         cpu::rows(self.cancel, logits, n, ids, scale, losses)?;
         if let Some(dx) = dx {
-            gemm::matmul(tokens, d, n, plain(logits, n), plain(self.weight, d), 1.0, dx, false, self.cancel)?;
+            self.gemm.matmul(tokens, d, n, plain(logits, n), plain(self.weight, d), 1.0, dx, false, self.cancel)?;
         }
         if let Some(dweight) = dweight {
-            gemm::matmul(n, d, tokens, turned(logits, n), plain(x, d), 1.0, dweight, true, self.cancel)?;
+            self.gemm.matmul(n, d, tokens, turned(logits, n), plain(x, d), 1.0, dweight, true, self.cancel)?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! Linear layers whose weight is packed: forward, both gradients, and the weight as numbers.
 
-use crate::cpu::gemm;
+use crate::cpu::gemm::{self, Gemm};
 use crate::cpu::pool;
 use crate::device::Device;
 use crate::dtype::DType;
@@ -8,6 +8,7 @@ use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
 use crate::format::{self, Format, PackedRef, Scales};
 use crate::memory::{Category, Charge};
+use crate::precision::Precision;
 use crate::shape;
 use crate::tensor::Tensor;
 
@@ -77,33 +78,39 @@ impl PackedWeight {
 }
 
 /// `x[.., in]` · `w[out, in]` packed → `[.., out] = x·wᵀ`
-pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight) -> Result<Handle> {
+pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight, precision: Precision) -> Result<Handle> {
     const OP: &str = "packedLinearForward";
     let x = e.tensor(OP, "x", x)?;
     let tokens = tokens(OP, "x", &x, w.columns)?;
     w.with(e, OP, |w| {
         let _panels = charge_panels(e, OP, tokens, w.columns)?;
         let mut y = e.output(OP, &shape::with_last(&x.shape, w.rows))?;
-        gemm::packed_forward(tokens, &x.read(OP, "x")?, w, y.f32(), &e.cancel(OP))?;
+        Gemm::new(precision)?.packed_forward(tokens, &x.read(OP, "x")?, w, y.f32(), &e.cancel(OP))?;
         y.keep(e)
     })
 }
 
 /// `dy[.., out]` · `w[out, in]` packed → `[.., in] = dy·w`
-pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight) -> Result<Handle> {
+pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight, precision: Precision) -> Result<Handle> {
     const OP: &str = "packedLinearBackwardInput";
     let dy = e.tensor(OP, "dy", dy)?;
     let tokens = tokens(OP, "dy", &dy, w.rows)?;
     w.with(e, OP, |w| {
         let _panels = charge_panels(e, OP, tokens, w.rows)?;
         let mut dx = e.gradient(OP, &shape::with_last(&dy.shape, w.columns))?;
-        gemm::packed_backward_input(tokens, &dy.read(OP, "dy")?, w, dx.f32(), &e.cancel(OP))?;
+        Gemm::new(precision)?.packed_backward_input(tokens, &dy.read(OP, "dy")?, w, dx.f32(), &e.cancel(OP))?;
         dx.keep(e)
     })
 }
 
 /// `dy[.., out]`, `x[.., in]` → `[rows, groups]`: `Σ_t dy·Σ_{k in the group} x·(q − zeroPoint)`; integer formats
-pub fn packed_linear_backward_scales(e: &Engine, dy: Handle, x: Handle, w: &PackedWeight) -> Result<Handle> {
+pub fn packed_linear_backward_scales(
+    e: &Engine,
+    dy: Handle,
+    x: Handle,
+    w: &PackedWeight,
+    precision: Precision,
+) -> Result<Handle> {
     const OP: &str = "packedLinearBackwardScales";
     let (dy, x) = (e.tensor(OP, "dy", dy)?, e.tensor(OP, "x", x)?);
     w.expect_integer(OP)?;
@@ -115,7 +122,7 @@ pub fn packed_linear_backward_scales(e: &Engine, dy: Handle, x: Handle, w: &Pack
         let _panels = charge_panels(e, OP, tokens, w.columns)?;
         let mut ds = e.gradient(OP, &[w.rows, w.groups()])?;
         let (dy, x) = (dy.read::<f32>(OP, "dy")?, x.read::<f32>(OP, "x")?);
-        gemm::packed_backward_scales(tokens, &dy, &x, w, ds.f32(), &e.cancel(OP))?;
+        Gemm::new(precision)?.packed_backward_scales(tokens, &dy, &x, w, ds.f32(), &e.cancel(OP))?;
         ds.keep(e)
     })
 }

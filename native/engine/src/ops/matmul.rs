@@ -1,11 +1,12 @@
 //! Dense matrix multiply.
 
-use crate::cpu::gemm::{self, MatRef};
+use crate::cpu::gemm::{self, Gemm, MatRef};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::memory::Category;
+use crate::precision::Precision;
 use crate::shape;
 
 /// Options of [`matmul`].
@@ -19,18 +20,20 @@ pub struct MatmulOptions {
     pub alpha: f64,
     /// Add to this tensor instead of making a new one.
     pub into: Option<Handle>,
+    /// What operands are rounded to.
+    pub precision: Precision,
 }
 
 impl Default for MatmulOptions {
     fn default() -> Self {
-        MatmulOptions { transpose_a: false, transpose_b: false, alpha: 1.0, into: None }
+        MatmulOptions { transpose_a: false, transpose_b: false, alpha: 1.0, into: None, precision: Precision::F32 }
     }
 }
 
 /// `op(a)[m, k]` · `op(b)[k, n]` → `[.., n]`; leading dimensions of `a` and `b` are folded into rows.
 pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Result<Handle> {
     const OP: &str = "matmul";
-    let MatmulOptions { transpose_a, transpose_b, alpha, into } = options;
+    let MatmulOptions { transpose_a, transpose_b, alpha, into, precision } = options;
     let (a, b) = (e.tensor(OP, "a", a)?, e.tensor(OP, "b", b)?);
     a.expect(OP, "a", DType::F32)?;
     b.expect(OP, "b", DType::F32)?;
@@ -50,11 +53,11 @@ pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Resul
     let left = MatRef { data: &a.read(OP, "a")?, transposed: transpose_a, stride: a_columns };
     let right = MatRef { data: &b.read(OP, "b")?, transposed: transpose_b, stride: b_columns };
     let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, gemm::workspace_bytes(m, k))?;
-    let (cancel, alpha) = (e.cancel(OP), alpha as f32);
+    let (gemm, cancel, alpha) = (Gemm::new(precision)?, e.cancel(OP), alpha as f32);
     let Some(handle) = into else {
         let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
         let mut c = e.output(OP, &out_shape)?;
-        gemm::matmul(m, n, k, left, right, alpha, c.f32(), false, &cancel)?;
+        gemm.matmul(m, n, k, left, right, alpha, c.f32(), false, &cancel)?;
         return c.keep(e);
     };
     let c = e.tensor(OP, "into", handle)?;
@@ -63,6 +66,6 @@ pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Resul
     if c.rows() != (m, n) {
         return Err(Error::shape(OP, "into", &c.shape, format!("[{m}, {n}]")));
     }
-    gemm::matmul(m, n, k, left, right, alpha, &mut c.write(OP, "into")?, true, &cancel)?;
+    gemm.matmul(m, n, k, left, right, alpha, &mut c.write(OP, "into")?, true, &cancel)?;
     Ok(handle)
 }

@@ -1,60 +1,66 @@
+import type { Precision } from "@nibble-lab/native";
 import { apply } from "../autograd.js";
 import { native } from "../native.js";
 import { toNative, type PackedMatrix } from "../packed.js";
 import { Tensor } from "../tensor.js";
 import { made, asRows, type OpTable } from "./table.js";
 
-export interface MatmulFlags {
+/** Of every matrix product. */
+export interface ProductOptions {
+  /** What both operands are rounded to before they are multiplied, forward and backward; sums are f32. Default "f32". */
+  readonly precision?: Precision;
+}
+export interface MatmulFlags extends ProductOptions {
   readonly transposeA?: boolean;
   readonly transposeB?: boolean;
   readonly alpha?: number;
 }
 
 interface Signatures {
-  linear: { inputs: { x: Tensor; weight: Tensor }; options: object; saved: { x: Tensor; weight: Tensor } };
+  linear: { inputs: { x: Tensor; weight: Tensor }; options: ProductOptions; saved: { x: Tensor; weight: Tensor } };
   loraJoin: {
     inputs: { y: Tensor; x: Tensor; a: Tensor; b: Tensor };
-    options: { readonly scaling: number };
+    options: ProductOptions & { readonly scaling: number };
     saved: { x: Tensor; a: Tensor; b: Tensor; h: Tensor };
   };
   matmul: { inputs: { a: Tensor; b: Tensor }; options: MatmulFlags; saved: { a: Tensor; b: Tensor } };
   packedLinear: {
     inputs: { x: Tensor; scales: Tensor; zeroPoints?: Tensor };
-    options: { readonly packed: PackedMatrix };
+    options: { readonly packed: PackedMatrix; readonly precision: Precision | undefined };
     saved: { x: Tensor; y: Tensor; scales: Tensor; zeroPoints: Tensor };
   };
 }
 
 export const linearOps: OpTable<Signatures> = {
   linear: {
-    forward: ({ x, weight }, _, wanted) => ({
-      output: made(native.matmul(x.handle, weight.handle, { transposeB: true })),
+    forward: ({ x, weight }, options, wanted) => ({
+      output: made(native.matmul(x.handle, weight.handle, { ...options, transposeB: true })),
       saved: { x: wanted.weight ? x : undefined, weight: wanted.x ? weight : undefined },
     }),
-    backward: ({ dy, saved: { x, weight }, wanted, into }) => ({
-      x: wanted.x ? made(native.matmul(dy.handle, weight.handle, {})) : undefined,
-      weight: wanted.weight ? product(asRows(dy), asRows(x), { transposeA: true }, into.weight) : undefined,
+    backward: ({ dy, saved: { x, weight }, options, wanted, into }) => ({
+      x: wanted.x ? made(native.matmul(dy.handle, weight.handle, { ...options })) : undefined,
+      weight: wanted.weight ? product(asRows(dy), asRows(x), { ...options, transposeA: true }, into.weight) : undefined,
     }),
   },
 
   loraJoin: {
-    forward: ({ y, x, a, b }, { scaling }, wanted) => {
-      const h = made(native.matmul(x.handle, a.handle, { transposeB: true }));
+    forward: ({ y, x, a, b }, { scaling: alpha, ...options }, wanted) => {
+      const h = made(native.matmul(x.handle, a.handle, { ...options, transposeB: true }));
       const needsCopy = y.shared || (y.requiresGrad && y.node === null);
       const output = needsCopy ? made(native.tensorCopy(y.handle, "activations", "loraJoin")) : y.alias();
-      native.matmul(h.handle, b.handle, { transposeB: true, alpha: scaling, into: output.handle });
+      native.matmul(h.handle, b.handle, { ...options, transposeB: true, alpha, into: output.handle });
       const needsH = wanted.b ? h : undefined;
       const needsX = wanted.a ? x : undefined;
       return { output, saved: { x: needsX, h: needsH, a: wanted.x ? a : undefined, b }, scratch: [h] };
     },
-    backward: ({ dy, saved: { x, a, b, h }, options: { scaling: alpha }, wanted, into }) => {
+    backward: ({ dy, saved: { x, a, b, h }, options: { scaling: alpha, ...options }, wanted, into }) => {
       const wantsDh = wanted.x || wanted.a;
-      const dh = wantsDh ? made(native.matmul(dy.handle, b.handle, { alpha })) : undefined;
+      const dh = wantsDh ? made(native.matmul(dy.handle, b.handle, { ...options, alpha })) : undefined;
       return {
         y: wanted.y ? dy : undefined,
-        x: wanted.x && dh ? made(native.matmul(dh.handle, a.handle, {})) : undefined,
-        a: wanted.a && dh ? product(asRows(dh), asRows(x), { transposeA: true }, into.a) : undefined,
-        b: wanted.b ? product(asRows(dy), asRows(h), { transposeA: true, alpha }, into.b) : undefined,
+        x: wanted.x && dh ? made(native.matmul(dh.handle, a.handle, { ...options })) : undefined,
+        a: wanted.a && dh ? product(asRows(dh), asRows(x), { ...options, transposeA: true }, into.a) : undefined,
+        b: wanted.b ? product(asRows(dy), asRows(h), { ...options, transposeA: true, alpha }, into.b) : undefined,
       };
     },
   },
@@ -67,7 +73,7 @@ export const linearOps: OpTable<Signatures> = {
     backward: ({
       dy,
       saved: { a, b },
-      options: { transposeA = false, transposeB = false, alpha = 1 },
+      options: { transposeA = false, transposeB = false, ...options },
       wanted,
       into,
     }) => ({
@@ -75,19 +81,19 @@ export const linearOps: OpTable<Signatures> = {
       a: !wanted.a
         ? undefined
         : transposeA
-          ? product(b, dy, { transposeA: transposeB, transposeB: true, alpha }, into.a)
-          : product(dy, b, { transposeB: !transposeB, alpha }, into.a),
+          ? product(b, dy, { ...options, transposeA: transposeB, transposeB: true }, into.a)
+          : product(dy, b, { ...options, transposeB: !transposeB }, into.a),
       b: !wanted.b
         ? undefined
         : transposeB
-          ? product(dy, a, { transposeA: true, transposeB: transposeA, alpha }, into.b)
-          : product(a, dy, { transposeA: !transposeA, alpha }, into.b),
+          ? product(dy, a, { ...options, transposeA: true, transposeB: transposeA }, into.b)
+          : product(a, dy, { ...options, transposeA: !transposeA }, into.b),
     }),
   },
 
   packedLinear: {
-    forward: ({ x, scales, zeroPoints }, { packed }, wanted) => {
-      const y = made(native.packedLinearForward(x.handle, toNative(packed)));
+    forward: ({ x, scales, zeroPoints }, { packed, precision }, wanted) => {
+      const y = made(native.packedLinearForward(x.handle, toNative(packed), precision));
       // The grid may be computed on the tape, and then lives no longer than the layer's scope.
       const grid = Object.values(wanted).includes(true) ? { scales, zeroPoints } : {};
       const perChannel = packed.group === 0;
@@ -97,16 +103,16 @@ export const linearOps: OpTable<Signatures> = {
         saved: { ...grid, x: needsX ? x : undefined, y: wanted.scales && perChannel ? y : undefined },
       };
     },
-    backward: ({ dy, saved: { x, y, scales, zeroPoints }, options: { packed }, wanted }) => {
+    backward: ({ dy, saved: { x, y, scales, zeroPoints }, options: { packed, precision }, wanted }) => {
       const now: PackedMatrix = { ...packed, scales, ...(zeroPoints && { zeroPoints }) };
       const weight = toNative(now);
       return {
-        x: wanted.x ? made(native.packedLinearBackwardInput(dy.handle, weight)) : undefined,
+        x: wanted.x ? made(native.packedLinearBackwardInput(dy.handle, weight, precision)) : undefined,
         scales: !wanted.scales
           ? undefined
           : packed.group === 0
             ? made(native.packedLinearBackwardScalesFromOutput(dy.handle, y.handle, scales.handle))
-            : made(native.packedLinearBackwardScales(dy.handle, x.handle, weight)),
+            : made(native.packedLinearBackwardScales(dy.handle, x.handle, weight, precision)),
         zeroPoints: wanted.zeroPoints === true ? zeroPointGradient(asRows(dy), asRows(x), now) : undefined,
       };
     },
@@ -114,17 +120,18 @@ export const linearOps: OpTable<Signatures> = {
 };
 
 /** x [n, in] · weightᵀ, weight [out, in] → [n, out] */
-export const linear = (x: Tensor, weight: Tensor) => apply("linear", linearOps.linear, { x, weight }, {});
+export const linear = (x: Tensor, weight: Tensor, options: ProductOptions = {}) =>
+  apply("linear", linearOps.linear, { x, weight }, options);
 /** y + scaling·(x·aᵀ)·bᵀ: y [n, out], x [n, in], a [rank, in], b [out, rank]. Writes into y's bytes unless y is a leaf or something else holds them: do not use y afterwards. */
-export const loraJoin = (y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: number) =>
-  apply("loraJoin", linearOps.loraJoin, { y, x, a, b }, { scaling });
+export const loraJoin = (y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: number, options: ProductOptions = {}) =>
+  apply("loraJoin", linearOps.loraJoin, { y, x, a, b }, { ...options, scaling });
 /** alpha · op(a) · op(b) of two matrices. */
 export const matmul = (a: Tensor, b: Tensor, options: MatmulFlags = {}) =>
   apply("matmul", linearOps.matmul, { a, b }, options);
 /** x [n, in] · Wᵀ straight from codes → [n, out]; gradients to x, to scales and to zero-points. */
-export const packedLinear = (x: Tensor, packed: PackedMatrix) => {
-  const { scales, zeroPoints } = packed;
-  return apply("packedLinear", linearOps.packedLinear, { x, scales, ...(zeroPoints && { zeroPoints }) }, { packed });
+export const packedLinear = (x: Tensor, packed: PackedMatrix, { precision }: ProductOptions = {}) => {
+  const inputs = { x, scales: packed.scales, ...(packed.zeroPoints && { zeroPoints: packed.zeroPoints }) };
+  return apply("packedLinear", linearOps.packedLinear, inputs, { packed, precision });
 };
 
 /** ∂L/∂z_iγ = −s_iγ·Σ_t dy_ti·Σ_{j∈γ} x_tj: sums of x over each group, then one thin product. */

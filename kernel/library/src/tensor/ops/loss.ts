@@ -1,9 +1,10 @@
 import { apply } from "../autograd.js";
 import { native } from "../native.js";
 import { Tensor } from "../tensor.js";
+import type { ProductOptions } from "./linear.js";
 import { made, type OpTable } from "./table.js";
 
-export interface LossOptions {
+export interface LossOptions extends ProductOptions {
   /** Targets with this value do not count. */
   readonly ignoreIndex?: number;
 }
@@ -18,11 +19,11 @@ interface Signatures {
 
 export const lossOps: OpTable<Signatures> = {
   linearCrossEntropy: {
-    forward: ({ x, weight }, { targets, ignoreIndex }, wanted) => {
+    forward: ({ x, weight }, { targets, ...options }, wanted) => {
       const result = native.linearCrossEntropy(x.handle, weight.handle, targets.handle, {
         wantInput: wanted.x,
         wantWeight: wanted.weight,
-        ...(ignoreIndex !== undefined && { ignoreIndex }),
+        ...options,
       });
       const count = Math.max(1, result.tokens);
       const saved = {

@@ -3,21 +3,16 @@
 
 #![expect(unsafe_code, reason = "tasks write disjoint columns of the shared C")]
 
-use std::borrow::Cow;
-
 use fearless_simd::prelude::*;
-use fearless_simd::{Simd, dispatch};
+use fearless_simd::{Level, Simd, dispatch};
 use rayon::prelude::*;
 
-use super::MatRef;
-use super::blocked::spans;
-use super::pack::Span;
+use super::pack::{Span, spans};
+use super::rows::{Operand, Rows};
 use super::shared::Shared;
 use crate::cancel::Cancel;
 use crate::cpu::pool;
-use crate::cpu::simd::Isa;
 use crate::error::Result;
-use crate::format::PackedRef;
 
 /// The most rows on the left.
 pub(super) const MOST_ROWS: usize = 8;
@@ -30,57 +25,52 @@ const ROWS_PER_TASK: usize = 64;
 /// Columns of the weight in a task of [`combinations`].
 const COLUMNS_PER_TASK: usize = 256;
 
-/// Rows of a stored matrix, dense or packed.
-pub(super) trait Rows: Sync {
-    /// A stretch of a row: where it lies, or decoded into `space`.
-    fn stretch<'a, S: Simd>(&'a self, simd: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32];
-}
-
-impl Rows for MatRef<'_> {
-    #[inline(always)]
-    fn stretch<'a, S: Simd>(&'a self, _: S, row: usize, span: Span, _: &'a mut [f32]) -> &'a [f32] {
-        &self.data[row * self.stride + span.start..][..span.length]
-    }
-}
-
-impl Rows for PackedRef<'_> {
-    #[inline(always)]
-    fn stretch<'a, S: Simd>(&'a self, simd: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32] {
-        let space = &mut space[..span.length];
-        self.decode(simd, row, span.start, space);
-        space
-    }
-}
-
-/// The rows on the left, each contiguous.
-pub(super) struct Left<'a> {
-    data: Cow<'a, [f32]>,
+/// The rows on the left, each contiguous, as f32.
+pub(super) struct Left {
+    data: Vec<f32>,
     rows: usize,
     columns: usize,
-    stride: usize,
 }
 
-impl<'a> Left<'a> {
-    /// `op(a)[rows, columns]`, copied where it is stored transposed.
-    pub(super) fn gather(rows: usize, columns: usize, a: MatRef<'a>) -> Left<'a> {
-        if !a.transposed {
-            return Left { data: Cow::Borrowed(a.data), rows, columns, stride: a.stride };
+impl Left {
+    /// `op(a)[rows, columns]`
+    pub(super) fn gather<A: Rows>(level: Level, rows: usize, columns: usize, a: Operand<'_, A>) -> Left {
+        let mut left = Left { data: vec![0.0; rows * columns], rows, columns };
+        dispatch!(level, simd => left.fill(simd, a));
+        left
+    }
+
+    #[inline(always)]
+    fn fill<S: Simd, A: Rows>(&mut self, simd: S, a: Operand<'_, A>) {
+        let (mut space, mut rounded) = ([0.0; RUN], [0.0; RUN]);
+        if a.along {
+            for (row, out) in self.data.chunks_exact_mut(self.columns).enumerate() {
+                for (span, out) in spans(self.columns, RUN).zip(out.chunks_mut(RUN)) {
+                    out.copy_from_slice(a.stretch(simd, row, span, &mut space, &mut rounded));
+                }
+            }
+        } else {
+            for column in 0..self.columns {
+                let span = Span { start: 0, length: self.rows };
+                let numbers = a.stretch(simd, column, span, &mut space, &mut rounded);
+                for (number, out) in numbers.iter().zip(self.data[column..].iter_mut().step_by(self.columns)) {
+                    *out = *number;
+                }
+            }
         }
-        let copy = (0..rows).flat_map(|row| (0..columns).map(move |column| a.data[column * a.stride + row]));
-        Left { data: Cow::Owned(copy.collect()), rows, columns, stride: columns }
     }
 
     fn stretch(&self, row: usize, span: Span) -> &[f32] {
-        &self.data[row * self.stride + span.start..][..span.length]
+        &self.data[row * self.columns + span.start..][..span.length]
     }
 }
 
 /// `C[m, n] = alpha·Σ_k a[m, k]·b[n, k]`
 #[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
 pub(super) fn dots<B: Rows>(
-    isa: Isa,
-    a: &Left<'_>,
-    b: &B,
+    level: Level,
+    a: &Left,
+    b: Operand<'_, B>,
     n: usize,
     alpha: f32,
     accumulate: bool,
@@ -92,7 +82,7 @@ pub(super) fn dots<B: Rows>(
     let task = |rows: &Span| {
         cancel.check()?;
         let mut sums = [[0.0; ROWS_PER_TASK]; MOST_ROWS];
-        dispatch!(isa.level(), simd => dots_of_rows(simd, a, b, *rows, &mut sums));
+        dispatch!(level, simd => dots_of_rows(simd, a, b, *rows, &mut sums));
         for (row, sums) in sums.iter().enumerate().take(a.rows) {
             // SAFETY: tasks have distinct columns, and the segment is dropped at once.
             let out = unsafe { c.segment(row, rows.start, rows.length) };
@@ -108,22 +98,22 @@ pub(super) fn dots<B: Rows>(
 #[inline(always)]
 fn dots_of_rows<S: Simd, B: Rows>(
     simd: S,
-    a: &Left<'_>,
-    b: &B,
+    a: &Left,
+    b: Operand<'_, B>,
     rows: Span,
     sums: &mut [[f32; ROWS_PER_TASK]; MOST_ROWS],
 ) {
-    let mut space = [[0.0; RUN]; TOGETHER];
+    let (mut space, mut rounded) = ([[0.0; RUN]; TOGETHER], [[0.0; RUN]; TOGETHER]);
     for first in (0..rows.length).step_by(TOGETHER) {
         // Where fewer than four are left, the last is read again and its sums are not used.
         let at = |i: usize| rows.start + (first + i).min(rows.length - 1);
         for span in spans(a.columns, RUN) {
-            let [s0, s1, s2, s3] = &mut space;
+            let ([s0, s1, s2, s3], [r0, r1, r2, r3]) = (&mut space, &mut rounded);
             let four = [
-                b.stretch(simd, at(0), span, s0),
-                b.stretch(simd, at(1), span, s1),
-                b.stretch(simd, at(2), span, s2),
-                b.stretch(simd, at(3), span, s3),
+                b.stretch(simd, at(0), span, s0, r0),
+                b.stretch(simd, at(1), span, s1, r1),
+                b.stretch(simd, at(2), span, s2, r2),
+                b.stretch(simd, at(3), span, s3, r3),
             ];
             let mut row = 0;
             while row + 2 <= a.rows {
@@ -177,9 +167,9 @@ fn add_dots<S: Simd, const N: usize>(
 /// `C[m, n] = alpha·Σ_k a[m, k]·b[k, n]`
 #[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
 pub(super) fn combinations<B: Rows>(
-    isa: Isa,
-    a: &Left<'_>,
-    b: &B,
+    level: Level,
+    a: &Left,
+    b: Operand<'_, B>,
     n: usize,
     alpha: f32,
     accumulate: bool,
@@ -191,7 +181,7 @@ pub(super) fn combinations<B: Rows>(
     let task = |columns: &Span| {
         cancel.check()?;
         let mut sums = [[0.0; COLUMNS_PER_TASK]; MOST_ROWS];
-        dispatch!(isa.level(), simd => combine(simd, a, b, *columns, &mut sums));
+        dispatch!(level, simd => combine(simd, a, b, *columns, &mut sums));
         for (row, sums) in sums.iter().enumerate().take(a.rows) {
             // SAFETY: tasks have distinct columns, and the segment is dropped at once.
             let out = unsafe { c.segment(row, columns.start, columns.length) };
@@ -207,21 +197,21 @@ pub(super) fn combinations<B: Rows>(
 #[inline(always)]
 fn combine<S: Simd, B: Rows>(
     simd: S,
-    a: &Left<'_>,
-    b: &B,
+    a: &Left,
+    b: Operand<'_, B>,
     columns: Span,
     sums: &mut [[f32; COLUMNS_PER_TASK]; MOST_ROWS],
 ) {
-    let mut space = [[0.0; COLUMNS_PER_TASK]; TOGETHER];
+    let (mut space, mut rounded) = ([[0.0; COLUMNS_PER_TASK]; TOGETHER], [[0.0; COLUMNS_PER_TASK]; TOGETHER]);
     for four in spans(a.columns, TOGETHER) {
-        let [s0, s1, s2, s3] = &mut space;
+        let ([s0, s1, s2, s3], [r0, r1, r2, r3]) = (&mut space, &mut rounded);
         // Where fewer than four are left, the last is read again with factor 0.
         let at = |i: usize| four.start + i.min(four.length - 1);
         let rows = [
-            b.stretch(simd, at(0), columns, s0),
-            b.stretch(simd, at(1), columns, s1),
-            b.stretch(simd, at(2), columns, s2),
-            b.stretch(simd, at(3), columns, s3),
+            b.stretch(simd, at(0), columns, s0, r0),
+            b.stretch(simd, at(1), columns, s1, r1),
+            b.stretch(simd, at(2), columns, s2, r2),
+            b.stretch(simd, at(3), columns, s3, r3),
         ];
         for (row, sums) in sums.iter_mut().enumerate().take(a.rows) {
             let a = a.stretch(row, four);

@@ -4,8 +4,10 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd, dispatch};
 
 #[cfg(target_arch = "x86_64")]
-use super::avx512::Avx512;
+use super::avx512::{self, Avx512, Avx512Bf16};
+use super::pack::{Lane, Lanes};
 use crate::cpu::simd::Isa;
+use crate::precision::Precision;
 
 /// The most elements of a tile.
 pub(super) const LARGEST_TILE: usize = 12 * 32;
@@ -15,51 +17,66 @@ const ROWS: usize = 6;
 /// Vectors in a row of it: with 32 registers (NEON) more stay in flight than with 16.
 const VECTORS: usize = if cfg!(target_arch = "aarch64") { 4 } else { 2 };
 
-/// A microkernel, chosen by instruction set.
+/// A microkernel: the size of its tile, and what it wants in panels.
 #[derive(Clone, Copy)]
-pub(super) enum Kernel {
-    /// 12 × 32.
+pub(super) struct Kernel {
+    /// The vector level of the code around it.
+    pub(super) level: Level,
+    /// What panels hold.
+    pub(super) lanes: Lanes,
+    /// Whether operands are rounded to bf16 although lanes are f32.
+    pub(super) round: bool,
+    /// Rows of its tile.
+    pub(super) rows: usize,
+    /// Columns of its tile.
+    pub(super) columns: usize,
+    tile: Tile,
+}
+
+#[derive(Clone, Copy)]
+enum Tile {
+    #[cfg(target_arch = "x86_64")]
+    Avx512Bf16(Avx512Bf16),
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
-    /// 6 × two or four vectors.
-    Portable { level: Level, columns: usize },
+    /// Rows × two or four vectors.
+    Portable,
 }
 
 impl Kernel {
     /// The kernel of an instruction set (the portable one where the processor lacks it).
-    pub(super) fn of(isa: Isa) -> Kernel {
+    pub(super) fn of(isa: Isa, precision: Precision) -> Kernel {
+        let (level, bf16) = (isa.level(), precision == Precision::Bf16);
         #[cfg(target_arch = "x86_64")]
-        if let Some(avx512) = Avx512::new().filter(|_| isa == Isa::Avx512) {
-            return Kernel::Avx512(avx512);
+        {
+            let wide = |lanes, tile| Kernel {
+                level,
+                lanes,
+                round: bf16 && matches!(lanes, Lanes::F32),
+                rows: avx512::ROWS,
+                columns: avx512::COLUMNS,
+                tile,
+            };
+            if let Some(proof) = Avx512Bf16::new().filter(|_| bf16 && isa == Isa::Avx512Bf16) {
+                return wide(Lanes::Pairs(proof), Tile::Avx512Bf16(proof));
+            }
+            if let Some(proof) = Avx512::new().filter(|_| matches!(isa, Isa::Avx512Bf16 | Isa::Avx512)) {
+                return wide(Lanes::F32, Tile::Avx512(proof));
+            }
         }
-        let level = isa.level();
-        Kernel::Portable { level, columns: dispatch!(level, simd => width(simd)) * VECTORS }
+        let columns = dispatch!(level, simd => width(simd)) * VECTORS;
+        Kernel { level, lanes: Lanes::F32, round: bf16, rows: ROWS, columns, tile: Tile::Portable }
     }
 
-    /// Rows of its tile.
-    pub(super) fn rows(self) -> usize {
-        match self {
+    /// `out[rows, columns] = Σ a·b` over a panel of A and a panel of B.
+    pub(super) fn tile(self, a: &[Lane], b: &[Lane], out: &mut [f32]) {
+        let numbers = bytemuck::cast_slice::<Lane, f32>;
+        match self.tile {
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512(_) => Avx512::ROWS,
-            Kernel::Portable { .. } => ROWS,
-        }
-    }
-
-    /// Columns of its tile.
-    pub(super) fn columns(self) -> usize {
-        match self {
+            Tile::Avx512Bf16(proof) => proof.tile(a, b, out),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512(_) => Avx512::COLUMNS,
-            Kernel::Portable { columns, .. } => columns,
-        }
-    }
-
-    /// `out[rows, columns] = Σ_k a[k, rows]·b[k, columns]`
-    pub(super) fn tile(self, a: &[f32], b: &[f32], out: &mut [f32]) {
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Kernel::Avx512(avx512) => avx512.tile(a, b, out),
-            Kernel::Portable { level, .. } => dispatch!(level, simd => tile(simd, a, b, out)),
+            Tile::Avx512(proof) => proof.tile(numbers(a), numbers(b), out),
+            Tile::Portable => dispatch!(self.level, simd => tile(simd, numbers(a), numbers(b), out)),
         }
     }
 }

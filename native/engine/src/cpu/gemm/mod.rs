@@ -8,6 +8,7 @@ use crate::cancel::Cancel;
 use crate::cpu::simd::{self, Isa};
 use crate::error::Result;
 use crate::format::PackedRef;
+use crate::precision::Precision;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -15,26 +16,28 @@ mod blocked;
 mod few;
 mod microkernel;
 mod pack;
+mod rows;
 mod scales;
 mod shared;
 
 pub use scales::packed_backward_scales_from_output;
 
 use blocked::Product;
-use pack::{Backward, Forward};
+use microkernel::Kernel;
+use rows::{Operand, Rows};
 
 /// A matrix in row-major memory, perhaps to be read as its transpose.
 #[derive(Clone, Copy)]
-pub struct MatRef<'a> {
+pub struct MatRef<'a, T = f32> {
     /// The elements.
-    pub data: &'a [f32],
+    pub data: &'a [T],
     /// Whether `op(A)` is the transpose of what is stored.
     pub transposed: bool,
     /// Elements between two stored rows.
     pub stride: usize,
 }
 
-impl MatRef<'_> {
+impl<T> MatRef<'_, T> {
     /// Panics unless `op(self)` can be `[rows, columns]`.
     fn check(&self, rows: usize, columns: usize) {
         let (rows, columns) = if self.transposed { (columns, rows) } else { (rows, columns) };
@@ -61,12 +64,12 @@ pub fn matmul(
     accumulate: bool,
     cancel: &Cancel,
 ) -> Result<()> {
-    Gemm::new()?.matmul(m, n, k, a, b, alpha, c, accumulate, cancel)
+    Gemm::new(Precision::F32)?.matmul(m, n, k, a, b, alpha, c, accumulate, cancel)
 }
 
 /// `x[tokens, in]`, `w[out, in]` → `y[tokens, out] = x·wᵀ`
 pub fn packed_forward(tokens: usize, x: &[f32], w: &PackedRef<'_>, y: &mut [f32], cancel: &Cancel) -> Result<()> {
-    Gemm::new()?.packed_forward(tokens, x, w, y, cancel)
+    Gemm::new(Precision::F32)?.packed_forward(tokens, x, w, y, cancel)
 }
 
 /// `dy[tokens, out]`, `w[out, in]` → `dx[tokens, in] = dy·w`
@@ -77,7 +80,7 @@ pub fn packed_backward_input(
     dx: &mut [f32],
     cancel: &Cancel,
 ) -> Result<()> {
-    Gemm::new()?.packed_backward_input(tokens, dy, w, dx, cancel)
+    Gemm::new(Precision::F32)?.packed_backward_input(tokens, dy, w, dx, cancel)
 }
 
 /// `dy[tokens, out]`, `x[tokens, in]` → `ds[out, groups] = Σ_t dy·(Σ_{k in the group} x·(q − zeroPoint))`
@@ -89,7 +92,7 @@ pub fn packed_backward_scales(
     ds: &mut [f32],
     cancel: &Cancel,
 ) -> Result<()> {
-    Gemm::new()?.packed_backward_scales(tokens, dy, x, w, ds, cancel)
+    Gemm::new(Precision::F32)?.packed_backward_scales(tokens, dy, x, w, ds, cancel)
 }
 
 /// Bytes of workspace that a product with `m` rows and depth `k` takes beside its operands, for the account.
@@ -97,21 +100,27 @@ pub fn workspace_bytes(m: usize, k: usize) -> usize {
     if m <= few::MOST_ROWS { 0 } else { blocked::workspace_bytes(m, k) }
 }
 
-/// The products on a given instruction set.
+/// The products on a given instruction set and in a given precision.
 #[derive(Debug, Clone, Copy)]
 pub struct Gemm {
     isa: Isa,
+    precision: Precision,
 }
 
 impl Gemm {
-    /// On the instruction set in use.
-    pub fn new() -> Result<Gemm> {
-        Ok(Gemm { isa: simd::isa()? })
+    /// In a precision, on the instruction set in use.
+    pub fn new(precision: Precision) -> Result<Gemm> {
+        Ok(Gemm { isa: simd::isa()?, precision })
     }
 
-    /// On a given one, or the lowest where the processor lacks it.
+    /// In f32 on a given instruction set, or the lowest where the processor lacks it.
     pub fn on(isa: Isa) -> Gemm {
-        Gemm { isa: if isa.is_available() { isa } else { Isa::Baseline } }
+        Gemm { isa: if isa.is_available() { isa } else { Isa::Baseline }, precision: Precision::F32 }
+    }
+
+    /// The same in another precision.
+    pub fn with(self, precision: Precision) -> Gemm {
+        Gemm { precision, ..self }
     }
 
     /// See [`matmul`].
@@ -128,21 +137,8 @@ impl Gemm {
         accumulate: bool,
         cancel: &Cancel,
     ) -> Result<()> {
-        a.check(m, k);
         b.check(k, n);
-        let c = &mut c[..m * n];
-        if nothing(m, n, k, c, accumulate) {
-            return cancel.check();
-        }
-        if m > few::MOST_ROWS {
-            return Product { m, n, k, a, b: &b, alpha, accumulate }.run(self.isa, c, cancel);
-        }
-        let a = few::Left::gather(m, k, a);
-        if b.transposed {
-            few::dots(self.isa, &a, &b, n, alpha, accumulate, c, cancel)
-        } else {
-            few::combinations(self.isa, &a, &b, n, alpha, accumulate, c, cancel)
-        }
+        self.product([m, n, k], a, (&b, b.transposed), (alpha, accumulate), c, cancel)
     }
 
     /// See [`packed_forward`].
@@ -154,17 +150,8 @@ impl Gemm {
         y: &mut [f32],
         cancel: &Cancel,
     ) -> Result<()> {
-        let (n, k) = (w.rows, w.columns);
-        let (a, y) = (MatRef { data: x, transposed: false, stride: k }, &mut y[..tokens * n]);
-        a.check(tokens, k);
-        if nothing(tokens, n, k, y, false) {
-            return cancel.check();
-        }
-        if tokens > few::MOST_ROWS {
-            let product = Product { m: tokens, n, k, a, b: &Forward(w), alpha: 1.0, accumulate: false };
-            return product.run(self.isa, y, cancel);
-        }
-        few::dots(self.isa, &few::Left::gather(tokens, k, a), w, n, 1.0, false, y, cancel)
+        let a = MatRef { data: x, transposed: false, stride: w.columns };
+        self.product([tokens, w.rows, w.columns], a, (w, true), (1.0, false), y, cancel)
     }
 
     /// See [`packed_backward_input`].
@@ -176,17 +163,8 @@ impl Gemm {
         dx: &mut [f32],
         cancel: &Cancel,
     ) -> Result<()> {
-        let (n, k) = (w.columns, w.rows);
-        let (a, dx) = (MatRef { data: dy, transposed: false, stride: k }, &mut dx[..tokens * n]);
-        a.check(tokens, k);
-        if nothing(tokens, n, k, dx, false) {
-            return cancel.check();
-        }
-        if tokens > few::MOST_ROWS {
-            let product = Product { m: tokens, n, k, a, b: &Backward(w), alpha: 1.0, accumulate: false };
-            return product.run(self.isa, dx, cancel);
-        }
-        few::combinations(self.isa, &few::Left::gather(tokens, k, a), w, n, 1.0, false, dx, cancel)
+        let a = MatRef { data: dy, transposed: false, stride: w.rows };
+        self.product([tokens, w.columns, w.rows], a, (w, false), (1.0, false), dx, cancel)
     }
 
     /// See [`packed_backward_scales`].
@@ -199,7 +177,38 @@ impl Gemm {
         ds: &mut [f32],
         cancel: &Cancel,
     ) -> Result<()> {
-        scales::packed_backward_scales(self.isa, tokens, dy, x, w, ds, cancel)
+        scales::packed_backward_scales(Kernel::of(self.isa, self.precision), tokens, dy, x, w, ds, cancel)
+    }
+
+    /// `c[m, n] = alpha·op(a)[m, k]·B[k, n]`, added to `c` when `accumulate`; `b_along`: the stored rows are columns of B.
+    fn product<B: Rows>(
+        self,
+        [m, n, k]: [usize; 3],
+        a: MatRef<'_>,
+        (b, b_along): (&B, bool),
+        (alpha, accumulate): (f32, bool),
+        c: &mut [f32],
+        cancel: &Cancel,
+    ) -> Result<()> {
+        a.check(m, k);
+        let c = &mut c[..m * n];
+        if nothing(m, n, k, c, accumulate) {
+            return cancel.check();
+        }
+        if m > few::MOST_ROWS {
+            let kernel = Kernel::of(self.isa, self.precision);
+            let a = Operand { rows: &a, along: !a.transposed, round: kernel.round };
+            let b = Operand { rows: b, along: b_along, round: kernel.round };
+            return Product { kernel, m, n, k, a, b, alpha, accumulate }.run(c, cancel);
+        }
+        let (level, round) = (self.isa.level(), self.precision == Precision::Bf16);
+        let a = few::Left::gather(level, m, k, Operand { rows: &a, along: !a.transposed, round });
+        let b = Operand { rows: b, along: b_along, round };
+        if b_along {
+            few::dots(level, &a, b, n, alpha, accumulate, c, cancel)
+        } else {
+            few::combinations(level, &a, b, n, alpha, accumulate, c, cancel)
+        }
     }
 }
 

@@ -1,11 +1,17 @@
-//! Copies blocks of A and B into panels, in the order in which the microkernel reads them. The right operand may be
-//! packed weights: they are decoded on the way, a few rows at a time in the first-level cache.
+//! Copies blocks of A and B into panels, in the order in which the microkernel reads them. Every storage format is
+//! decoded on the way, a few rows at a time in the first-level cache.
+//!
+//! A panel is `[steps][width]` of [`Lane`]s.
 
 use fearless_simd::prelude::*;
-use fearless_simd::{Simd, f32x4};
+use fearless_simd::{Simd, u32x4};
 
-use super::MatRef;
-use crate::format::PackedRef;
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Avx512Bf16;
+use super::rows::{LONGEST, Operand, Rows};
+
+/// What a panel holds: an f32, or two neighbours in depth as bf16, the first in the low half.
+pub(super) type Lane = u32;
 
 /// A stretch of rows or columns.
 #[derive(Clone, Copy)]
@@ -14,155 +20,186 @@ pub(super) struct Span {
     pub(super) length: usize,
 }
 
-/// Something that can be the right operand `B[k, n]`.
-pub(super) trait Source: Sync {
-    /// Fills panels `[columns/width][depth][width]` with a block of B; columns beyond the last are 0.
-    fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]);
+impl Span {
+    /// The pieces of `length` that make it up.
+    pub(super) fn cut(self, length: usize) -> impl Iterator<Item = Span> {
+        spans(self.length, length).map(move |piece| Span { start: self.start + piece.start, ..piece })
+    }
 }
 
-/// Packed weights `[n, k]` as `B = wᵀ`: the forward product.
-pub(super) struct Forward<'a>(pub(super) &'a PackedRef<'a>);
+/// What the lanes of panels are, by what the microkernel multiplies.
+#[derive(Clone, Copy)]
+pub(super) enum Lanes {
+    /// One f32.
+    F32,
+    /// Two bf16; the proof is needed to round them.
+    #[cfg(target_arch = "x86_64")]
+    Pairs(Avx512Bf16),
+}
 
-/// Packed weights `[k, n]` as `B = w`: the gradient of the input.
-pub(super) struct Backward<'a>(pub(super) &'a PackedRef<'a>);
+impl Lanes {
+    /// Numbers of depth in a lane.
+    pub(super) fn depth(self) -> usize {
+        match self {
+            Lanes::F32 => 1,
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Pairs(_) => 2,
+        }
+    }
 
-/// Longest block of depth that is packed at once.
-pub(super) const LONGEST: usize = 512;
+    /// Steps of a panel of this depth; what is missing in the last is 0.
+    pub(super) fn steps(self, depth: usize) -> usize {
+        depth.div_ceil(self.depth())
+    }
 
-impl Source for MatRef<'_> {
+    /// Numbers that follow each other in depth.
     #[inline(always)]
-    fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
-        if self.transposed {
-            for (columns, out) in panels(depth, columns, width, out) {
-                for (out, near) in near(depth, width, out) {
-                    interleave(simd, *self, near, columns, width, out);
-                }
+    fn along<'a>(self, numbers: &'a [f32], space: &'a mut [Lane]) -> &'a [Lane] {
+        match self {
+            Lanes::F32 => bytemuck::cast_slice(numbers),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Pairs(bf16) => {
+                let space = &mut space[..numbers.len().div_ceil(2)];
+                bf16.narrow(numbers, space);
+                space
             }
-        } else {
-            for k in 0..depth.length {
-                let row = &self.data[(depth.start + k) * self.stride + columns.start..][..columns.length];
-                spread(row, width, depth.length * width, k * width, out);
+        }
+    }
+
+    /// Rows of numbers, each a neighbour in depth of the other.
+    #[inline(always)]
+    fn across<'a>(self, first: &'a [f32], second: &'a [f32], space: &'a mut [Lane]) -> &'a [Lane] {
+        match self {
+            Lanes::F32 => bytemuck::cast_slice(first),
+            #[cfg(target_arch = "x86_64")]
+            Lanes::Pairs(bf16) => {
+                let space = &mut space[..first.len()];
+                bf16.zip(first, second, space);
+                space
             }
         }
     }
 }
 
-impl Source for Forward<'_> {
-    #[inline(always)]
-    fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
-        let mut rows = [[0.0; NEAR]; 4];
-        for (columns, out) in panels(depth, columns, width, out) {
-            for (out, near) in near(depth, width, out) {
-                for first in (0..width).step_by(4) {
-                    for (i, row) in rows.iter_mut().enumerate() {
-                        let row = &mut row[..near.length];
-                        if first + i < columns.length {
-                            self.0.decode(simd, columns.start + first + i, near.start, row);
-                        } else {
-                            row.fill(0.0);
-                        }
-                    }
-                    let [r0, r1, r2, r3] = &rows;
-                    let length = near.length;
-                    let four = [&r0[..length], &r1[..length], &r2[..length], &r3[..length]];
-                    interleave_four(simd, four, first, width, out);
-                }
-            }
-        }
-    }
-}
-
-impl Source for Backward<'_> {
-    #[inline(always)]
-    fn pack<S: Simd>(&self, simd: S, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
-        let mut row = [0.0; LONGEST];
-        let row = &mut row[..columns.length];
-        for k in 0..depth.length {
-            self.0.decode(simd, depth.start + k, columns.start, row);
-            spread(row, width, depth.length * width, k * width, out);
-        }
-    }
-}
-
-/// Depth that is transposed at a time: this much of a panel of 32 columns fits in the first-level cache.
+/// Depth that is transposed at a time: this much of a panel of 32 places fits in the first-level cache.
 const NEAR: usize = 128;
+/// Stored rows that are transposed together.
+const TOGETHER: usize = 4;
 
-/// A panel in stretches of [`NEAR`].
-fn near(depth: Span, width: usize, panel: &mut [f32]) -> impl Iterator<Item = (&mut [f32], Span)> {
-    panel.chunks_mut(NEAR * width).enumerate().map(move |(i, out)| {
-        let length = out.len() / width;
-        (out, Span { start: depth.start + i * NEAR, length })
-    })
+/// Where a stretch of a row is decoded, rounded, and brought into lanes.
+struct Space<const N: usize> {
+    decoded: [f32; N],
+    rounded: [f32; N],
+    lanes: [Lane; N],
 }
 
-/// Fills panels `[rows/height][depth][height]` with a block of `A[m, k]`; rows beyond the last are 0.
-#[inline(always)]
-pub(super) fn pack_left<S: Simd>(simd: S, a: MatRef<'_>, rows: Span, depth: Span, height: usize, out: &mut [f32]) {
-    // A's rows are the columns of its transpose.
-    MatRef { transposed: !a.transposed, ..a }.pack(simd, depth, rows, height, out);
+impl<const N: usize> Space<N> {
+    const EMPTY: Self = Space { decoded: [0.0; N], rounded: [0.0; N], lanes: [0; N] };
 }
 
-/// The columns of each panel, and its part of `out`.
-fn panels(depth: Span, columns: Span, width: usize, out: &mut [f32]) -> impl Iterator<Item = (Span, &mut [f32])> {
-    let Span { start, length } = columns;
-    out.chunks_exact_mut((depth.length * width).max(1)).take(length.div_ceil(width)).enumerate().map(
-        move |(panel, out)| {
-            let first = panel * width;
-            (Span { start: start + first, length: width.min(length - first) }, out)
-        },
-    )
-}
-
-/// Copies a row of B into its places: `width` numbers at `at` of each panel, the last filled up with 0.
-#[inline(always)]
-fn spread(row: &[f32], width: usize, panel: usize, at: usize, out: &mut [f32]) {
-    for (row, out) in row.chunks(width).zip(out.chunks_exact_mut(panel)) {
-        let (there, missing) = out[at..at + width].split_at_mut(row.len());
-        if width.is_multiple_of(8) {
-            copy::<8>(row, there)
+impl<R: Rows> Operand<'_, R> {
+    /// Fills panels `[places/width][steps][width]` with a block of the operand; what is beyond the last place is 0.
+    #[inline(always)]
+    pub(super) fn pack<S: Simd>(
+        &self,
+        simd: S,
+        lanes: Lanes,
+        depth: Span,
+        places: Span,
+        width: usize,
+        out: &mut [Lane],
+    ) {
+        if self.along {
+            self.transpose(simd, lanes, depth, places, width, out);
         } else {
-            copy::<4>(row, there)
+            self.spread(simd, lanes, depth, places, width, out);
         }
-        missing.fill(0.0);
     }
+
+    /// Stored rows run along the depth: a few at a time are transposed into their places.
+    #[inline(always)]
+    fn transpose<S: Simd>(&self, simd: S, lanes: Lanes, depth: Span, places: Span, width: usize, out: &mut [Lane]) {
+        let mut spaces = [const { Space::<NEAR>::EMPTY }; TOGETHER];
+        let panel = (lanes.steps(depth.length) * width).max(1);
+        for (places, out) in places.cut(width).zip(out.chunks_exact_mut(panel)) {
+            for (near, out) in depth.cut(NEAR).zip(out.chunks_mut(NEAR / lanes.depth() * width)) {
+                for first in (0..width).step_by(TOGETHER) {
+                    let [s0, s1, s2, s3] = &mut spaces;
+                    let [r0, r1, r2, r3] = [(0, s0), (1, s1), (2, s2), (3, s3)].map(|(i, space)| {
+                        if first + i >= places.length {
+                            space.lanes.fill(0);
+                            return &space.lanes[..lanes.steps(near.length)];
+                        }
+                        let row = places.start + first + i;
+                        let numbers = self.stretch(simd, row, near, &mut space.decoded, &mut space.rounded);
+                        lanes.along(numbers, &mut space.lanes)
+                    });
+                    interleave(simd, [r0, r1, r2, r3], first, width, out);
+                }
+            }
+        }
+    }
+
+    /// Stored rows run across: each step of depth is copied into its place in every panel.
+    #[inline(always)]
+    fn spread<S: Simd>(&self, simd: S, lanes: Lanes, depth: Span, places: Span, width: usize, out: &mut [Lane]) {
+        let [mut even, mut odd] = [const { Space::<LONGEST>::EMPTY }; 2];
+        let steps = lanes.steps(depth.length);
+        let panel = steps * width;
+        for step in 0..steps {
+            let k = step * lanes.depth();
+            let first = self.stretch(simd, depth.start + k, places, &mut even.decoded, &mut even.rounded);
+            let second = if lanes.depth() == 1 {
+                first
+            } else if k + 1 < depth.length {
+                self.stretch(simd, depth.start + k + 1, places, &mut odd.decoded, &mut odd.rounded)
+            } else {
+                odd.decoded.fill(0.0);
+                &odd.decoded[..places.length]
+            };
+            let row = lanes.across(first, second, &mut even.lanes);
+            for (row, out) in row.chunks(width).zip(out.chunks_exact_mut(panel)) {
+                let (there, missing) = out[step * width..(step + 1) * width].split_at_mut(row.len());
+                if width.is_multiple_of(8) {
+                    copy::<8>(row, there)
+                } else {
+                    copy::<4>(row, there)
+                }
+                missing.fill(0);
+            }
+        }
+    }
+}
+
+/// The blocks of `length` that make up `0..total`.
+pub(super) fn spans(total: usize, length: usize) -> impl Iterator<Item = Span> {
+    (0..total).step_by(length).map(move |start| Span { start, length: length.min(total - start) })
 }
 
 /// A copy by vectors of `N`: calling the system's would cost more than the copy.
 #[inline(always)]
-fn copy<const N: usize>(row: &[f32], out: &mut [f32]) {
+fn copy<const N: usize>(row: &[Lane], out: &mut [Lane]) {
     let (wholes, rest) = row.as_chunks::<N>();
     let (outs, out_rest) = out.as_chunks_mut::<N>();
     for (out, whole) in outs.iter_mut().zip(wholes) {
         *out = *whole;
     }
-    for (out, number) in out_rest.iter_mut().zip(rest) {
-        *out = *number;
+    for (out, lane) in out_rest.iter_mut().zip(rest) {
+        *out = *lane;
     }
 }
 
-/// `out[k, i] = b[columns.start + i, depth.start + k]` as stored; the rest of the panel's width is 0.
+/// `out[step, at + i] = rows[i][step]` for four rows: 4 × 4 transposes.
 #[inline(always)]
-fn interleave<S: Simd>(simd: S, b: MatRef<'_>, depth: Span, columns: Span, width: usize, out: &mut [f32]) {
-    let row = |i: usize| &b.data[(columns.start + i) * b.stride + depth.start..][..depth.length];
-    let fours = columns.length / 4 * 4;
-    for i in (0..fours).step_by(4) {
-        interleave_four(simd, [row(i), row(i + 1), row(i + 2), row(i + 3)], i, width, out);
-    }
-    for i in fours..columns.length {
-        for (out, &x) in out[i..].iter_mut().step_by(width).zip(row(i)) {
-            *out = x;
+fn interleave<S: Simd>(simd: S, rows: [&[Lane]; TOGETHER], at: usize, width: usize, out: &mut [Lane]) {
+    if width - at < TOGETHER {
+        for (row, at) in rows.iter().zip(at..width) {
+            for (lane, out) in row.iter().zip(out[at..].iter_mut().step_by(width)) {
+                *out = *lane;
+            }
         }
+        return;
     }
-    if columns.length < width {
-        for out in out.chunks_exact_mut(width) {
-            out[columns.length..].fill(0.0);
-        }
-    }
-}
-
-/// `out[k, at + i] = rows[i][k]` for four rows: 4 × 4 transposes.
-#[inline(always)]
-fn interleave_four<S: Simd>(simd: S, rows: [&[f32]; 4], at: usize, width: usize, out: &mut [f32]) {
     let [r0, r1, r2, r3] = rows;
     let (b0, t0) = r0.as_chunks::<4>();
     let (b1, t1) = r1.as_chunks::<4>();
@@ -172,10 +209,10 @@ fn interleave_four<S: Simd>(simd: S, rows: [&[f32]; 4], at: usize, width: usize,
     let (b1, b2, b3) = (&b1[..count], &b2[..count], &b3[..count]);
     let (body, tail) = out.split_at_mut(count * 4 * width);
     for (i, out) in body.chunks_exact_mut(4 * width).enumerate() {
-        let v0 = f32x4::from_slice(simd, &b0[i]);
-        let v1 = f32x4::from_slice(simd, &b1[i]);
-        let v2 = f32x4::from_slice(simd, &b2[i]);
-        let v3 = f32x4::from_slice(simd, &b3[i]);
+        let v0 = u32x4::from_slice(simd, &b0[i]);
+        let v1 = u32x4::from_slice(simd, &b1[i]);
+        let v2 = u32x4::from_slice(simd, &b2[i]);
+        let v3 = u32x4::from_slice(simd, &b3[i]);
         let (even_low, even_high) = (v0.zip_low(v2), v0.zip_high(v2));
         let (odd_low, odd_high) = (v1.zip_low(v3), v1.zip_high(v3));
         even_low.zip_low(odd_low).store_slice(&mut out[at..at + 4]);

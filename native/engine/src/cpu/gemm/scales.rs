@@ -5,12 +5,12 @@ use fearless_simd::dispatch;
 use rayon::prelude::*;
 
 use super::MatRef;
-use super::blocked::{DEPTH, Left, STRIP, numbers, spans};
+use super::blocked::{Left, STRIP, workspace};
 use super::microkernel::{Kernel, LARGEST_TILE};
-use super::pack::{Source, Span};
+use super::pack::{Lane, Span, spans};
+use super::rows::Operand;
 use crate::cancel::Cancel;
 use crate::cpu::pool;
-use crate::cpu::simd::Isa;
 use crate::error::Result;
 use crate::format::PackedRef;
 
@@ -19,7 +19,7 @@ const TOKENS: usize = 2048;
 
 /// See [`super::packed_backward_scales`].
 pub(super) fn packed_backward_scales(
-    isa: Isa,
+    kernel: Kernel,
     tokens: usize,
     dy: &[f32],
     x: &[f32],
@@ -37,12 +37,14 @@ pub(super) fn packed_backward_scales(
     for batch in spans(tokens, TOKENS) {
         let dy = MatRef { data: &dy[batch.start * n..], transposed: true, stride: n };
         let x = MatRef { data: &x[batch.start * k..], transposed: false, stride: k };
-        let left = Left::pack(isa, dy, Span { start: 0, length: n }, batch.length, cancel)?;
+        let dy = Operand { rows: &dy, along: false, round: kernel.round };
+        let x = Operand { rows: &x, along: false, round: kernel.round };
+        let left = Left::pack(kernel, dy, Span { start: 0, length: n }, batch.length, cancel)?;
         let strips: Vec<_> = spans(k, STRIP).collect();
         let parts: Vec<_> = pool::run(|| {
             strips
                 .par_iter()
-                .map(|&columns| strip(isa, &left, x, batch.length, columns, w, cancel))
+                .map(|&columns| strip(kernel, &left, x, batch.length, columns, w, cancel))
                 .collect::<Result<_>>()
         })?;
         for (columns, part) in strips.iter().zip(parts) {
@@ -66,23 +68,22 @@ fn groups_of(w: &PackedRef<'_>, columns: Span) -> (usize, usize) {
 
 /// One task: what some columns add to the gradients of the groups they touch, `[out, groups touched]`.
 fn strip(
-    isa: Isa,
+    kernel: Kernel,
     left: &Left,
-    x: MatRef<'_>,
+    x: Operand<'_, MatRef<'_>>,
     tokens: usize,
     columns: Span,
     w: &PackedRef<'_>,
     cancel: &Cancel,
 ) -> Result<Vec<f32>> {
-    let kernel = Kernel::of(isa);
-    let (height, width) = (kernel.rows(), kernel.columns());
-    let panels = columns.length.div_ceil(width);
-    let padded = panels * width;
-    let mut buffer = numbers(padded * tokens, cancel)?;
-    let right: &mut [f32] = buffer.elements_mut(padded * tokens);
-    for depth in spans(tokens, DEPTH) {
-        let block = &mut right[padded * depth.start..][..padded * depth.length];
-        dispatch!(isa.level(), simd => x.pack(simd, depth, columns, width, block));
+    let Kernel { rows: height, columns: width, lanes, level, .. } = kernel;
+    let padded = columns.length.next_multiple_of(width);
+    let all = padded * lanes.steps(tokens);
+    let mut buffer = workspace(all, cancel)?;
+    let right: &mut [Lane] = buffer.elements_mut(all);
+    for depth in kernel.blocks(tokens) {
+        let block = &mut right[padded * lanes.steps(depth.start)..][..padded * lanes.steps(depth.length)];
+        dispatch!(level, simd => x.pack(simd, lanes, depth, columns, width, block));
     }
     let (first, count) = groups_of(w, columns);
     let mut sums = vec![0.0; w.rows * count];
@@ -92,9 +93,10 @@ fn strip(
     for rows in spans(w.rows, height) {
         cancel.check()?;
         gradient.fill(0.0);
-        for depth in spans(tokens, DEPTH) {
-            let block = &right[padded * depth.start..][..padded * depth.length];
-            for (j, right) in block.chunks_exact(width * depth.length).enumerate() {
+        for depth in kernel.blocks(tokens) {
+            let steps = lanes.steps(depth.length);
+            let block = &right[padded * lanes.steps(depth.start)..][..padded * steps];
+            for (j, right) in block.chunks_exact(width * steps).enumerate() {
                 let tile = &mut tile[..height * width];
                 kernel.tile(left.panel(depth, rows.start / height), right, tile);
                 for (tile, gradient) in tile.chunks_exact(width).zip(gradient.chunks_exact_mut(padded)) {
@@ -106,7 +108,7 @@ fn strip(
         }
         for (i, levels) in levels.chunks_exact_mut(padded).take(rows.length).enumerate() {
             let levels = &mut levels[..columns.length];
-            dispatch!(isa.level(), simd => w.decode_levels(simd, rows.start + i, columns.start, levels));
+            dispatch!(level, simd => w.decode_levels(simd, rows.start + i, columns.start, levels));
             let sums = &mut sums[(rows.start + i) * count..][..count];
             reduce(levels, &gradient[i * padded..], w.group_size(), columns.start - first * w.group_size(), sums);
         }
