@@ -332,18 +332,12 @@ export declare function cacheRead(cache: Handle, length: number): Handle;
 export declare function cacheWrite(cache: Handle, x: Handle, position: number): void;
 /** The categories, in the order of every array by category. */
 export declare function categories(): Category[];
-/** Lowers the interrupt flag. */
-export declare function clearInterrupt(): void;
 /** `target = min(max(target, low), high)`. */
 export declare function clampInPlace(target: Handle, low: number, high: number): void;
+/** Lowers the interrupt flag. */
+export declare function clearInterrupt(): void;
 /** The packed codes `clamp(round(w/s) + z, 0, 2^bits − 1)` on given grids, "weights". */
-export declare function codesOnGrid(
-  w: Handle,
-  scales: Handle,
-  zeroPoints: Handle,
-  bits: number,
-  group: number,
-): Handle;
+export declare function codesOnGrid(w: Handle, scales: Handle, zeroPoints: Handle, bits: number, group: number): Handle;
 /** Rows of several tensors, one after the other. */
 export declare function concatRows(xs: Array<Handle>): Handle;
 /** The weight as f32 `[rows, columns]`, charged as "workspace". */
