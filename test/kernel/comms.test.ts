@@ -59,6 +59,18 @@ describe("comms of cells", () => {
     ]);
   });
 
+  it("refuse data that is no JSON, where it is sent", async () => {
+    const { reply } = await client.execute("const big = kernel.comms.connect('front'); big.send({ n: 1n as never })");
+    expect(reply.content).toMatchObject({ status: "error", ename: "TypeError" });
+    expect(reply.content["evalue"]).toMatch(/^\[comm\] the data cannot be sent as JSON: .*BigInt/);
+    const circular = await client.execute(
+      "const self: any = {}; self.self = self; kernel.comms.connect('front', self)",
+    );
+    expect(circular.reply.content["evalue"]).toMatch(/circular/);
+    expect(await client.value("typeof big")).toBe("'object'");
+    await client.execute("big.close()");
+  });
+
   it("to an unknown target are closed before idle, and not listed", async () => {
     const id = await client.send("shell", "comm_open", { comm_id: "lost", target_name: "nobody", data: {} });
     const idle = await client.published(isIdleOf(id));

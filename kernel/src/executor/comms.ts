@@ -5,6 +5,19 @@ import type { FromMain, ToMain } from "./messages.js";
 export type CommHandler = (comm: Comm, data: Content, buffers: readonly Uint8Array[]) => void;
 type Post = (message: FromMain, buffers?: readonly Uint8Array[]) => void;
 
+/** @throws where the data is no JSON: it would fail later, in another thread, and nobody would know where */
+function checked(data: Content): Content {
+  try {
+    JSON.stringify(data);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new TypeError(
+      `[comm] the data cannot be sent as JSON: ${reason}. Send bytes as buffers, numbers and text as data.`,
+    );
+  }
+  return data;
+}
+
 /** One line between a cell's code and something in the front end; both sides may speak, with binary buffers. */
 export class Comm {
   onMessage: ((data: Content, buffers: readonly Uint8Array[]) => void) | null = null;
@@ -17,11 +30,11 @@ export class Comm {
   ) {}
 
   send(data: Content, buffers: readonly Uint8Array[] = []): void {
-    this.post({ kind: "comm_msg", id: this.id, data }, buffers);
+    this.post({ kind: "comm_msg", id: this.id, data: checked(data) }, buffers);
   }
 
   close(data: Content = {}): void {
-    this.post({ kind: "comm_close", id: this.id, data });
+    this.post({ kind: "comm_close", id: this.id, data: checked(data) });
   }
 }
 
@@ -46,8 +59,8 @@ export class Comms {
   /** Opens a comm to a target of the front end. */
   connect(target: string, data: Content = {}, buffers: readonly Uint8Array[] = []): Comm {
     const comm = new Comm(randomUUID(), target, this.post);
+    this.post({ kind: "comm_open", id: comm.id, target, data: checked(data) }, buffers);
     this.open.set(comm.id, comm);
-    this.post({ kind: "comm_open", id: comm.id, target, data }, buffers);
     return comm;
   }
 
