@@ -1,3 +1,6 @@
+import { mkdtempSync, readFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Client, errorOf, streamText } from "./client.js";
 
@@ -22,6 +25,25 @@ describe("an executor that runs out of memory", () => {
     expect(errorOf(died).evalue).toMatch(/ran out of memory/);
     expect(await small.value("1 + 1")).toBe("2");
     await small.stop();
+  });
+});
+
+describe("a shutdown", () => {
+  it("lets cells' exit handlers run", async () => {
+    const other = await Client.warm();
+    const file = join(mkdtempSync(join(tmpdir(), "nibble-exit-")), "farewell");
+    await other.value(`process.on("exit", () => require("node:fs").writeFileSync(${JSON.stringify(file)}, "bye"))`);
+    await other.stop();
+    expect(readFileSync(file, "utf8")).toBe("bye");
+  });
+
+  it("ends a cell that computes, and its process", async () => {
+    const other = await Client.warm();
+    const pid = Number(await other.value("process.pid"));
+    const id = await other.start("console.log('in'); for (;;);");
+    await other.published((message) => message.type === "stream" && message.parent["msg_id"] === id);
+    await other.stop();
+    expect(() => process.kill(pid, 0)).toThrow("ESRCH");
   });
 });
 

@@ -145,6 +145,7 @@ globals.install();
 keepCellOfTimers(cells);
 library.screen = globals;
 interruptible.restore(); // SIGINT alone ends nothing
+process.on("SIGTERM", () => process.exit(0)); // the kernel shuts down: exit handlers run, unless a cell computes
 process.on("uncaughtException", reportLate);
 process.on("unhandledRejection", reportLate);
 process.on("exit", () => {

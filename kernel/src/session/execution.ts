@@ -116,8 +116,8 @@ export class Execution {
     return new Promise((resolve) => this.usages.set(id, resolve));
   }
 
-  dispose(): void {
-    this.executor.dispose();
+  dispose(): Promise<void> {
+    return this.executor.dispose();
   }
 
   private async outcome(request: Request, source: string, count: number, silent: boolean): Promise<RunOutcome> {
@@ -133,7 +133,7 @@ export class Execution {
       case "types":
         return page(this.types.set(cell.mode));
       case "reset":
-        this.executor.dispose();
+        void this.executor.dispose();
         this.renewExecutor();
         return page("Every variable, import and model is forgotten.");
       case "code":

@@ -16,6 +16,8 @@ const NODE_OPTIONS = [
 ];
 /** After the process ended, pipes that its children hold open are waited for no longer than this. */
 const PIPES_MS = 2000;
+/** How long exit handlers of user code may take. */
+const FAREWELL_MS = 1000;
 const LAST_WORDS = 4000; // characters of stderr kept for the report of a crash
 
 export interface ExecutorEvents {
@@ -56,10 +58,16 @@ export class Executor {
     for (const part of encodeFrame(message, buffers)) pipe.write(part);
   }
 
-  /** Ends the process; nothing of it is reported. */
-  dispose(): void {
+  /** Ends the process, and lets it run its exit handlers if it is not busy; nothing of it is reported. */
+  async dispose(): Promise<void> {
+    const isGone = this.ended || this.child.exitCode !== null || this.child.signalCode !== null;
     this.ended = true;
-    this.child.kill("SIGKILL");
+    if (isGone) return;
+    const exited = new Promise((resolve) => this.child.once("exit", resolve));
+    const limit = setTimeout(() => this.child.kill("SIGKILL"), FAREWELL_MS);
+    this.child.kill("SIGTERM");
+    await exited;
+    clearTimeout(limit);
   }
 
   /** Ends the process; it is reported as dead. */

@@ -87,7 +87,7 @@ export class Session {
 
   /** Ends the executor, and resolves when the last message has left. */
   async stop(): Promise<void> {
-    this.execution.dispose();
+    await this.execution.dispose();
     await this.sockets.flushed();
     this.sockets.close();
   }
