@@ -1,44 +1,10 @@
 //! Packed formats: bytes equal to bitsandbytes' (`test/native/golden/nf4.py` made the file), packing is lossless, and
 //! integer grids keep every weight within half a step.
 
-use std::path::Path;
-
 use nibble_engine::format::{self, Format, PackedRef, Scales, double_quant, int, nf4};
-use serde_json::Value;
 
+use crate::golden::Golden;
 use crate::random::Random;
-
-struct Golden {
-    about: Value,
-    blob: Vec<u8>,
-}
-
-impl Golden {
-    fn load() -> Golden {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../test/native/golden");
-        let about = serde_json::from_slice(&std::fs::read(folder.join("nf4.json")).unwrap()).unwrap();
-        Golden { about, blob: std::fs::read(folder.join("nf4.bin")).unwrap() }
-    }
-
-    fn bytes(&self, entry: &Value, size: usize) -> &[u8] {
-        let number = |i: usize| entry[i].as_u64().unwrap() as usize;
-        &self.blob[number(1)..number(1) + number(2) * size]
-    }
-
-    fn u8(&self, entry: &Value) -> &[u8] {
-        assert_eq!(entry[0], "u8");
-        self.bytes(entry, 1)
-    }
-
-    fn f32(&self, entry: &Value) -> Vec<f32> {
-        assert_eq!(entry[0], "f32");
-        self.bytes(entry, 4).as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect()
-    }
-
-    fn cases(&self) -> &[Value] {
-        self.about["cases"].as_array().unwrap()
-    }
-}
 
 fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|x| x.to_bits()).collect()
@@ -46,14 +12,14 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 
 #[test]
 fn nf4_tables_equal_bitsandbytes() {
-    let golden = Golden::load();
+    let golden = Golden::load("nf4");
     assert_eq!(bits(&nf4::LEVELS), bits(&golden.f32(&golden.about["levels"])));
     assert_eq!(bits(double_quant::dynamic_map()), bits(&golden.f32(&golden.about["dynamicMap"])));
 }
 
 #[test]
 fn nf4_bytes_equal_bitsandbytes() {
-    let golden = Golden::load();
+    let golden = Golden::load("nf4");
     for case in golden.cases() {
         let (weights, block) = (golden.f32(&case["weights"]), case["block"].as_u64().unwrap() as usize);
         let (codes, scales) = format::quantize_nf4("test", &weights, block).unwrap();
@@ -64,7 +30,7 @@ fn nf4_bytes_equal_bitsandbytes() {
 
 #[test]
 fn nested_scale_bytes_equal_bitsandbytes() {
-    let golden = Golden::load();
+    let golden = Golden::load("nf4");
     for case in golden.cases() {
         let (scales, name) = (golden.f32(&case["scales"]), &case["name"]);
         let offset = case["nestedOffset"].as_f64().unwrap() as f32;
@@ -80,7 +46,7 @@ fn nested_scale_bytes_equal_bitsandbytes() {
 
 #[test]
 fn dequantized_weights_equal_bitsandbytes() {
-    let golden = Golden::load();
+    let golden = Golden::load("nf4");
     for case in golden.cases() {
         let shape: Vec<usize> =
             case["shape"].as_array().unwrap().iter().map(|n| n.as_u64().unwrap() as usize).collect();

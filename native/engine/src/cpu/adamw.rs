@@ -1,7 +1,6 @@
 //! AdamW (Loshchilov and Hutter 2019): moments, bias correction and decoupled decay in one pass.
 
-use crate::cancel::Cancel;
-use crate::cpu::pool;
+use crate::cpu::multi::{self, Parameter};
 use crate::error::Result;
 
 /// Numbers of one step.
@@ -23,53 +22,57 @@ pub struct AdamW {
     pub gradient_scale: f64,
 }
 
-/// A parameter with its gradient and its moments.
-pub struct Parameter<'a> {
-    /// The parameter.
-    pub p: &'a mut [f32],
-    /// Its gradient.
-    pub g: &'a [f32],
-    /// First moment.
-    pub m: &'a mut [f32],
-    /// Second moment.
-    pub v: &'a mut [f32],
+/// The numbers of a step as the inner loop wants them.
+#[derive(Clone, Copy)]
+pub(super) struct Factors {
+    beta1: f32,
+    rest1: f32,
+    beta2: f32,
+    rest2: f32,
+    keep: f32,
+    rate: f32,
+    correction: f32,
+    epsilon: f32,
+    scale: f32,
+}
+
+impl Factors {
+    pub(super) fn new(o: &AdamW) -> Self {
+        Factors {
+            beta1: o.beta1 as f32,
+            rest1: (1.0 - o.beta1) as f32,
+            beta2: o.beta2 as f32,
+            rest2: (1.0 - o.beta2) as f32,
+            keep: (1.0 - o.learning_rate * o.weight_decay) as f32,
+            rate: (o.learning_rate / (1.0 - o.beta1.powf(o.step))) as f32,
+            correction: (1.0 / (1.0 - o.beta2.powf(o.step)).sqrt()) as f32,
+            epsilon: o.epsilon as f32,
+            scale: o.gradient_scale as f32,
+        }
+    }
+
+    /// One element: parameter and both moments.
+    #[inline(always)]
+    pub(super) fn step(&self, p: &mut f32, g: f32, m: &mut f32, v: &mut f32) {
+        let g = g * self.scale;
+        *m = self.beta1 * *m + self.rest1 * g;
+        *v = self.beta2 * *v + self.rest2 * g * g;
+        *p = *p * self.keep - self.rate * *m / (v.sqrt() * self.correction + self.epsilon);
+    }
 }
 
 /// `m ← β1·m + (1−β1)·g`, `v ← β2·v + (1−β2)·g²`,
 /// `p ← p·(1 − η·λ) − η·m̂ / (√v̂ + ε)` with `m̂ = m / (1−β1^t)`, `v̂ = v / (1−β2^t)`; all parameters in one pass.
-pub fn step(cancel: &Cancel, parameters: &mut [Parameter<'_>], options: &AdamW) -> Result<()> {
-    let (beta1, beta2) = (options.beta1 as f32, options.beta2 as f32);
-    let (rest1, rest2) = ((1.0 - options.beta1) as f32, (1.0 - options.beta2) as f32);
-    let keep = (1.0 - options.learning_rate * options.weight_decay) as f32;
-    let rate = (options.learning_rate / (1.0 - options.beta1.powf(options.step))) as f32;
-    let correction = (1.0 / (1.0 - options.beta2.powf(options.step)).sqrt()) as f32;
-    let (epsilon, scale) = (options.epsilon as f32, options.gradient_scale as f32);
-    let mut blocks = cut(parameters, pool::rows_per_task(4));
-    pool::blocks(
-        cancel,
-        &mut blocks,
-        1,
-        1,
+pub fn step(op: &'static str, parameters: Vec<Parameter<'_, 2>>, options: &AdamW) -> Result<()> {
+    let factors = Factors::new(options);
+    multi::update(
+        op,
+        parameters,
         #[inline(always)]
-        |_, blocks| {
-            for Parameter { p, g, m, v } in blocks {
-                for (((p, &g), m), v) in p.iter_mut().zip(*g).zip(m.iter_mut()).zip(v.iter_mut()) {
-                    let g = g * scale;
-                    *m = beta1 * *m + rest1 * g;
-                    *v = beta2 * *v + rest2 * g * g;
-                    *p = *p * keep - rate * *m / (v.sqrt() * correction + epsilon);
-                }
+        |Parameter { p, g, states: [m, v] }| {
+            for (((p, &g), m), v) in p.iter_mut().zip(*g).zip(m.iter_mut()).zip(v.iter_mut()) {
+                factors.step(p, g, m, v);
             }
         },
     )
-}
-
-/// All parameters in blocks of at most `size` elements.
-fn cut<'a>(parameters: &'a mut [Parameter<'_>], size: usize) -> Vec<Parameter<'a>> {
-    let blocks = parameters.iter_mut().flat_map(|parameter| {
-        let Parameter { p, g, m, v } = parameter;
-        let moments = m.chunks_mut(size).zip(v.chunks_mut(size));
-        p.chunks_mut(size).zip(g.chunks(size)).zip(moments).map(|((p, g), (m, v))| Parameter { p, g, m, v })
-    });
-    blocks.collect()
 }

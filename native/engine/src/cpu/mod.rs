@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 pub mod adamw;
+pub mod adamw8bit;
 pub mod attention;
 pub mod buffer;
 pub mod cross_entropy;
@@ -11,9 +12,13 @@ pub mod embedding;
 pub mod exp;
 pub mod fake_quant;
 pub mod gemm;
+pub mod lion;
+pub mod multi;
+pub mod muon;
 pub mod norm;
 pub mod pool;
 pub mod rope;
+pub mod sgd;
 pub mod simd;
 
 /// The processor's name for itself, or "unknown".

@@ -11,14 +11,20 @@ const STEPS: f32 = 65535.0;
 
 /// The signed dynamic map, ascending: seven decades, each with twice the values of the one below it.
 pub fn dynamic_map() -> &'static [f32; 256] {
-    static MAP: LazyLock<[f32; 256]> = LazyLock::new(make_map);
+    static MAP: LazyLock<[f32; 256]> = LazyLock::new(|| make_map(true));
     &MAP
 }
 
-fn make_map() -> [f32; 256] {
+/// The unsigned dynamic map, ascending: the same decades with twice as many values each.
+pub fn unsigned_dynamic_map() -> &'static [f32; 256] {
+    static MAP: LazyLock<[f32; 256]> = LazyLock::new(|| make_map(false));
+    &MAP
+}
+
+fn make_map(signed: bool) -> [f32; 256] {
     let mut values = vec![0.0f32, 1.0];
     for decade in 0..7 {
-        let count = 1usize << decade;
+        let count = if signed { 1usize << decade } else { 2 << decade };
         let step = 0.9f32 / count as f32;
         // The edges of `count` equal intervals of [0.1, 1], each half counted from its own end.
         let edge = |i: usize| {
@@ -27,7 +33,10 @@ fn make_map() -> [f32; 256] {
         let factor = 10f64.powi(decade - 6) as f32;
         for i in 0..count {
             let middle = (edge(i) + edge(i + 1)) / 2.0;
-            values.extend([middle * factor, -(middle * factor)]);
+            values.push(middle * factor);
+            if signed {
+                values.push(-(middle * factor));
+            }
         }
     }
     values.sort_by(f32::total_cmp);

@@ -9,11 +9,13 @@ pub mod data;
 pub mod elementwise;
 pub mod embedding;
 pub mod fake_quant;
+pub mod linalg;
 pub mod linear;
 pub mod matmul;
 pub mod norm;
 pub mod optimizer;
 pub mod pca;
+pub mod random;
 pub mod rope;
 
 use crate::error::{Error, Result};
