@@ -20,7 +20,7 @@ pub mod reference;
 pub mod shape;
 pub mod tensor;
 
-pub use cancel::Cancel;
+pub use cancel::{Cancel, Job};
 pub use device::Device;
 pub use dtype::DType;
 pub use engine::{Engine, Handle};

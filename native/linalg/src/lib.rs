@@ -1,9 +1,13 @@
-//! Factorizations in double precision: faer behind a few plain functions on slices.
+//! Factorizations: faer behind a few plain functions on slices.
 //!
 //! A crate of its own, because faer's generics are compiled again with every change of their caller.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
+
+mod factor;
+
+pub use factor::{NotPositiveDefinite, Real, Svd, Triangle};
 
 /// Directions of largest variance.
 pub struct Pca {

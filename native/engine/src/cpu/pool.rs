@@ -67,14 +67,17 @@ pub fn blocks<T: Send>(
     if out.is_empty() {
         return Ok(());
     }
+    cancel.expect(out.len().div_ceil(size));
     if out.len() <= size {
         fearless_simd::dispatch!(level, _simd => f(0, out));
+        cancel.advance();
         return Ok(());
     }
     run(|| {
         out.par_chunks_mut(size).enumerate().try_for_each(|(n, chunk)| {
             cancel.check()?;
             fearless_simd::dispatch!(level, _simd => f(n * per_task, chunk));
+            cancel.advance();
             Ok(())
         })
     })
