@@ -114,6 +114,13 @@ export interface DeviceInfo {
    */
   bf16?: "native" | "emulated";
 }
+/** What `symmetricEigen` returns. */
+export interface EigenResult {
+  /** `[n]`, rising. */
+  values: Handle;
+  /** `[n, n]`: row `i` is the unit vector of value `i`; its entry of largest size is positive. */
+  vectors: Handle;
+}
 /** What computes. */
 export interface EngineInfo {
   /** Version of the engine. */
@@ -142,6 +149,26 @@ export interface IntegerCodes {
   scales: Handle;
   /** f32 `[rows, groups]`, "scales". */
   zeroPoints: Handle;
+}
+/** How far a job is. */
+export interface JobProgress {
+  /** Parts of its work that are done. */
+  done: number;
+  /** Parts known so far: grows while the job finds out. */
+  total: number;
+}
+/** Numbers of one step of Lion. */
+export interface LionOptions {
+  /** η. */
+  learningRate: number;
+  /** Share of the momentum in the direction. */
+  beta1: number;
+  /** Decay of the momentum. */
+  beta2: number;
+  /** λ: a parameter shrinks by η·λ of itself. */
+  weightDecay: number;
+  /** Multiplies every gradient. Default: 1. */
+  gradientScale?: number;
 }
 /** Options of `matmul`. */
 export interface MatmulOptions {
@@ -189,6 +216,33 @@ export interface MemoryStats {
   atPeakByCategory: Array<number>;
   /** Number of tensors, on all devices. */
   tensors: number;
+  /** Bytes that were freed and lie ready for reuse: not in use, and not in any other number here. */
+  pooled: number;
+}
+/** One moment of every parameter in eight bits; zeros before the first step. */
+export interface Moment8Bit {
+  /** u8, shaped like the parameters. */
+  codes: Array<Handle>;
+  /** f32 `[⌈elements / 256⌉]`: the largest magnitude of each block. */
+  scales: Array<Handle>;
+}
+/** Numbers of one step of Muon. */
+export interface MuonOptions {
+  /** η. */
+  learningRate: number;
+  /** μ: decay of the momentum. */
+  momentum: number;
+  /** Look ahead by one more momentum. */
+  nesterov: boolean;
+  /** λ: a parameter shrinks by η·λ of itself. */
+  weightDecay: number;
+  /**
+   * How a step's size follows the matrix's: 0.2·√max(rows, columns), a step as large as AdamW's (Liu et al. 2025), or
+   * √max(1, rows / columns) (Jordan et al. 2024).
+   */
+  adjust: "match_rms_adamw" | "original";
+  /** Multiplies every gradient. Default: 1. */
+  gradientScale?: number;
 }
 /** What `quantizeScalesNested` returns. */
 export interface NestedScales {
@@ -248,6 +302,26 @@ export interface PcaResult {
   /** Of all `d` directions together. */
   totalVariance: number;
 }
+/** What `qr` returns. */
+export interface QrResult {
+  /** `[m, min(m, n)]`, orthonormal columns. */
+  q: Handle;
+  /** `[min(m, n), n]`, upper triangular, its diagonal not negative. */
+  r: Handle;
+}
+/** Options of `randomizedRange` and `randomizedSvd`. */
+export interface RandomizedOptions {
+  /** Directions that are wanted. */
+  rank: number;
+  /** Directions more than that to look in. Default: 8. */
+  oversample?: number;
+  /** Multiplications by `a·aᵀ` that push small singular values down. Default: 2. */
+  powerIterations?: number;
+  /** Of the random directions. */
+  seed: number;
+  /** Of the factorizations; products are f32. */
+  arithmetic: "f32" | "f64";
+}
 /** Gradients of `rmsNormForward`. */
 export interface RmsNormGradients {
   /** Of `x`. */
@@ -275,6 +349,28 @@ export interface RopeOptions {
   /** Rotate back: the gradient. Default: false. */
   inverse?: boolean;
 }
+/** Numbers of one step of gradient descent. */
+export interface SgdOptions {
+  /** η. */
+  learningRate: number;
+  /** μ; 0 is plain descent, without states. */
+  momentum: number;
+  /** Look ahead by one more momentum. */
+  nesterov: boolean;
+  /** λ, added to the gradient as λ·p. */
+  weightDecay: number;
+  /** Multiplies every gradient. Default: 1. */
+  gradientScale?: number;
+}
+/** What `svd` and `randomizedSvd` return: `a = u·diag(s)·vt`. */
+export interface SvdResult {
+  /** `[m, k]`, orthonormal columns, of each of which the entry of largest size is positive. */
+  u: Handle;
+  /** Singular values, falling. */
+  s: Handle;
+  /** `[k, n]`, orthonormal rows. */
+  vt: Handle;
+}
 /** Gradients of `swigluForward`. */
 export interface SwigluGradients {
   /** Of `gate`. */
@@ -297,6 +393,26 @@ export interface TensorInfo {
   /** Bytes of its elements. */
   bytes: number;
 }
+/** Options of `solveTriangular` and `triangularInverse`. */
+export interface TriangularOptions {
+  /** Read the upper triangle instead of the lower. Default: false. */
+  upper?: boolean;
+  /** Solve with its transpose (`solveTriangular` alone). Default: false. */
+  transpose?: boolean;
+  /** What it is computed in; the result is f32. */
+  arithmetic: "f32" | "f64";
+}
+/**
+ * One step of AdamW with moments of eight bits in blocks of 256 (Dettmers et al. 2022) for every parameter, in place:
+ * the first on the signed dynamic map, the second on the unsigned one.
+ */
+export declare function adamw8BitStep(
+  parameters: Array<Handle>,
+  gradients: Array<Handle>,
+  first: Moment8Bit,
+  second: Moment8Bit,
+  options: AdamWOptions,
+): void;
 /** One step of AdamW (Loshchilov and Hutter 2019) for every parameter, in place. */
 export declare function adamwStep(
   parameters: Array<Handle>,
@@ -332,6 +448,17 @@ export declare function cacheRead(cache: Handle, length: number): Handle;
 export declare function cacheWrite(cache: Handle, x: Handle, position: number): void;
 /** The categories, in the order of every array by category. */
 export declare function categories(): Category[];
+/**
+ * `a[n, n]`, symmetric and positive definite (only its lower triangle is read) → lower triangular `l[n, n]` with
+ * `a = l·lᵀ`. Otherwise `NumericsError` names the pivot.
+ */
+export declare function cholesky(
+  a: Handle,
+  arithmetic: "f32" | "f64",
+  job?: number | undefined | null,
+): Promise<Handle>;
+/** Lowers the interrupt flag. */
+export declare function clearInterrupt(): void;
 /** `target = min(max(target, low), high)`. */
 export declare function clampInPlace(target: Handle, low: number, high: number): void;
 /** Lowers the interrupt flag. */
@@ -374,6 +501,10 @@ export declare function fakeQuantForward(
 export declare function gatherRows(x: Handle, rows: Handle): Handle;
 /** `√ Σ g²` over all gradients, in double precision and a fixed order. */
 export declare function globalNorm(gradients: Array<Handle>): number;
+/** `x[.., n]` → `xᵀ·x [n, n]`, added to `into` where that is given (and returned): at the end and at once, or not at all. */
+export declare function gram(x: Handle, into?: Handle | undefined | null): Handle;
+/** `gram` beside the caller; always a new tensor. */
+export declare function gramAsync(x: Handle, job?: number | undefined | null): Promise<Handle>;
 /**
  * Raises the interrupt flag of the process, from any thread: operations stop with `InterruptedError` until
  * `clearInterrupt()`.
@@ -381,6 +512,10 @@ export declare function globalNorm(gradients: Array<Handle>): number;
 export declare function interrupt(): void;
 /** Whether the interrupt flag is up. */
 export declare function isInterrupted(): boolean;
+/** How far the job of this number is; null once it has ended. */
+export declare function jobProgress(job: number): JobProgress | null;
+/** Makes the job of this number reject with `InterruptedError`, unless it has ended. */
+export declare function jobStop(job: number): void;
 /**
  * Softmax cross-entropy of `x·weightᵀ`, with its gradients, in chunks of tokens: the logits never exist whole.
  * `x[.., d]`, `weight[vocabulary, d]`, `targets` i32 `[tokens]`.
@@ -391,10 +526,24 @@ export declare function linearCrossEntropy(
   targets: Handle,
   options?: CrossEntropyOptions | undefined | null,
 ): CrossEntropyResult;
+/** One step of Lion (Chen et al. 2023) for every parameter, in place. */
+export declare function lionStep(
+  parameters: Array<Handle>,
+  gradients: Array<Handle>,
+  momentum: Array<Handle>,
+  options: LionOptions,
+): void;
 /** Number of tensors. */
 export declare function liveTensors(): number;
 /** `alpha·op(A)·op(B)`, plus C when `into` is given (in place, and returned). Leading dimensions are folded into rows. */
 export declare function matmul(a: Handle, b: Handle, options?: MatmulOptions | undefined | null): Handle;
+/** `matmul` beside the caller; not `into` a tensor. */
+export declare function matmulAsync(
+  a: Handle,
+  b: Handle,
+  options?: MatmulOptions | undefined | null,
+  job?: number | undefined | null,
+): Promise<Handle>;
 /** The latest events numbered `sinceSequence` or later, from a ring of 8192. */
 export declare function memoryEvents(sinceSequence: number): Array<MemoryEvent>;
 /** The largest owners, by falling bytes. */
@@ -403,6 +552,16 @@ export declare function memoryOwners(limit: number): Array<OwnerBytes>;
 export declare function memoryStats(): Array<MemoryStats>;
 /** `a · b` element by element, of one shape. */
 export declare function multiply(a: Handle, b: Handle): Handle;
+/**
+ * One step of Muon (Jordan et al. 2024) for every matrix, in place: its momentum, orthogonalized by five Newton–Schulz
+ * iterations.
+ */
+export declare function muonStep(
+  parameters: Array<Handle>,
+  gradients: Array<Handle>,
+  momentum: Array<Handle>,
+  options: MuonOptions,
+): void;
 /** `dy[.., out]` → `[.., in] = dy·W`, from the same bytes. */
 export declare function packedLinearBackwardInput(dy: Handle, w: PackedWeight, precision?: Precision): Handle;
 /** The gradient of the scales, `[rows, groups]`, summed over tokens; dW never exists. Integer formats only. */
@@ -425,16 +584,49 @@ export declare function packIntegers(q: Handle, bits: number): Handle;
 export declare function pcaFit(x: Handle, k: number): PcaResult;
 /** `(x[n, d] − mean[d]) · components[k, d]ᵀ` → `[n, k]`. */
 export declare function pcaProject(x: Handle, mean: Handle, components: Handle): Handle;
+/** `a[m, n] = q·r`. */
+export declare function qr(a: Handle, arithmetic: "f32" | "f64", job?: number | undefined | null): Promise<QrResult>;
 /**
  * `w[rows, columns]` → nearest levels of a grid for each group of `group` columns (0: the row), ties to even.
  * Asymmetric: the range includes 0, `scale = (max − min)/(2^bits − 1)`, `zeroPoint = round(−min/scale)`. Symmetric:
  * `zeroPoint = 2^(bits − 1)`.
  */
 export declare function quantizeInteger(w: Handle, bits: number, group: number, symmetric: boolean): IntegerCodes;
+/** `quantizeInteger` beside the caller. */
+export declare function quantizeIntegerAsync(
+  w: Handle,
+  bits: number,
+  group: number,
+  symmetric: boolean,
+  job?: number | undefined | null,
+): Promise<IntegerCodes>;
 /** NF4 codes of the flattened `w`, one scale for each `block` elements; bytes equal to bitsandbytes'. */
 export declare function quantizeNf4(w: Handle, block: number): BlockCodes;
+/** `quantizeNf4` beside the caller. */
+export declare function quantizeNf4Async(
+  w: Handle,
+  block: number,
+  job?: number | undefined | null,
+): Promise<BlockCodes>;
 /** bitsandbytes' double quantization: eight bits a scale, one f32 for each 256 of them. */
 export declare function quantizeScalesNested(scales: Handle): NestedScales;
+/**
+ * Orthonormal columns near the span of the first singular vectors of `a[m, n]`: `[m, min(rank + oversample, m, n)]`
+ * (Halko, Martinsson and Tropp 2011, algorithm 4.4).
+ */
+export declare function randomizedRange(
+  a: Handle,
+  options: RandomizedOptions,
+  job?: number | undefined | null,
+): Promise<Handle>;
+/** The first `rank` singular values of `a[m, n]` and their vectors, nearly (Halko et al. 2011, algorithm 5.1). */
+export declare function randomizedSvd(
+  a: Handle,
+  options: RandomizedOptions,
+  job?: number | undefined | null,
+): Promise<SvdResult>;
+/** Gives freed bytes that lie ready for reuse back to the system; returns how many there were. */
+export declare function releasePooledMemory(): number;
 /** Peaks start again from what is in use now. */
 export declare function resetPeakMemory(): void;
 /** Gradients of `rmsNormForward`. */
@@ -458,18 +650,45 @@ export declare function scaleInPlace(target: Handle, factor: number): void;
  * largest owners.
  */
 export declare function setMemoryLimit(bytes: number): void;
+/** One step of gradient descent, with momentum, for every parameter, in place. */
+export declare function sgdStep(
+  parameters: Array<Handle>,
+  gradients: Array<Handle>,
+  momentum: Array<Handle>,
+  options: SgdOptions,
+): void;
 /** Rows `start` to `end` (not included) of dimension 0, copied. */
 export declare function sliceRows(x: Handle, start: number, end: number): Handle;
 /** Softmax over the last dimension. */
 export declare function softmax(x: Handle): Handle;
+/** Solves `t·x = b` (or `tᵀ·x = b`), `t[n, n]` triangular, `b[n, k]` → `x[n, k]`. */
+export declare function solveTriangular(
+  t: Handle,
+  b: Handle,
+  options: TriangularOptions,
+  job?: number | undefined | null,
+): Promise<Handle>;
 /** The sum of all elements, in double precision and a fixed order. */
 export declare function sum(x: Handle): number;
 /** `[m, n]` → `[n]`. */
 export declare function sumRows(x: Handle): Handle;
+/** The singular values of `a[m, n]` and their vectors: `min(m, n)` of each, or square matrices when `full`. */
+export declare function svd(
+  a: Handle,
+  full: boolean,
+  arithmetic: "f32" | "f64",
+  job?: number | undefined | null,
+): Promise<SvdResult>;
 /** Gradients of `swigluForward`. */
 export declare function swigluBackward(dy: Handle, gate: Handle, up: Handle): SwigluGradients;
 /** `silu(gate) · up`. */
 export declare function swigluForward(gate: Handle, up: Handle): Handle;
+/** Eigenvalues and eigenvectors of `a[n, n]`, symmetric (only its lower triangle is read). */
+export declare function symmetricEigen(
+  a: Handle,
+  arithmetic: "f32" | "f64",
+  job?: number | undefined | null,
+): Promise<EigenResult>;
 /** A copy in another element type (ties to even). */
 export declare function tensorCast(h: Handle, dtype: DType, category: Category, owner: string): Handle;
 /** A copy with bytes of its own. */
@@ -496,6 +715,32 @@ export declare function tensorRandomNormal(
   category: Category,
   owner: string,
 ): Handle;
+/** `[rows, columns]` with orthonormal rows or columns, whichever are fewer, times `gain`. */
+export declare function tensorRandomOrthogonal(
+  shape: Array<number>,
+  gain: number,
+  seed: number,
+  category: Category,
+  owner: string,
+): Handle;
+/** Normal with mean 0, drawn again while it is more than `cut` standard deviations from it. */
+export declare function tensorRandomTruncatedNormal(
+  shape: Array<number>,
+  std: number,
+  cut: number,
+  seed: number,
+  category: Category,
+  owner: string,
+): Handle;
+/** Even over `[low, high)`. */
+export declare function tensorRandomUniform(
+  shape: Array<number>,
+  low: number,
+  high: number,
+  seed: number,
+  category: Category,
+  owner: string,
+): Handle;
 /** Its bytes at the moment of the call, little-endian. */
 export declare function tensorRead(h: Handle): Promise<Uint8Array>;
 /** Its bytes, little-endian; waits for the device. */
@@ -512,5 +757,11 @@ export declare function tensorWrite(h: Handle, bytes: Uint8Array): void;
 export declare function tensorZeros(shape: Array<number>, dtype: DType, category: Category, owner: string): Handle;
 /** `[a, b]` → `[b, a]`. */
 export declare function transpose(x: Handle): Handle;
+/** `t[n, n]`, triangular → `t⁻¹[n, n]`. */
+export declare function triangularInverse(
+  t: Handle,
+  options: TriangularOptions,
+  job?: number | undefined | null,
+): Promise<Handle>;
 /** Packed codes → u8 `[rows, columns]`. */
 export declare function unpackIntegers(codes: Handle, rows: number, columns: number, bits: number): Handle;

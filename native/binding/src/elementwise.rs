@@ -108,6 +108,10 @@ pub struct MatmulOptions {
 /// `alpha·op(A)·op(B)`, plus C when `into` is given (in place, and returned). Leading dimensions are folded into rows.
 #[napi(catch_unwind)]
 pub fn matmul(a: Handle, b: Handle, options: Option<MatmulOptions>) -> Result<Handle> {
+    dense::matmul(Engine::process(), a, b, convert(options)?).or_throw()
+}
+
+pub(crate) fn convert(options: Option<MatmulOptions>) -> Result<dense::MatmulOptions> {
     let mut all = dense::MatmulOptions::default();
     if let Some(given) = options {
         all.transpose_a = given.transpose_a.unwrap_or(false);
@@ -116,5 +120,5 @@ pub fn matmul(a: Handle, b: Handle, options: Option<MatmulOptions>) -> Result<Ha
         all.into = given.into;
         all.precision = Precision::parse("matmul", given.precision.as_deref()).or_throw()?;
     }
-    dense::matmul(Engine::process(), a, b, all).or_throw()
+    Ok(all)
 }

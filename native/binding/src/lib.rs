@@ -5,14 +5,18 @@
 
 mod convert;
 mod error;
-mod job;
 
+pub mod background;
 pub mod elementwise;
 pub mod fake_quant;
+pub mod job;
+pub mod linalg;
 pub mod linear;
 pub mod memory;
+pub mod optimizer;
 pub mod pca;
 pub mod process;
+pub mod random;
 pub mod tensor;
 pub mod training;
 pub mod transformer;

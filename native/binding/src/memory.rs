@@ -1,8 +1,9 @@
 //! The account of memory. Every function may be called from any thread while another computes.
 
 use napi_derive::napi;
+use nibble_engine::cpu::buffer;
 use nibble_engine::memory::ByCategory;
-use nibble_engine::{Category, Engine};
+use nibble_engine::{Category, Device, Engine};
 
 use crate::convert;
 use crate::error::{OrThrow, Result};
@@ -40,6 +41,8 @@ pub struct MemoryStats {
     pub at_peak_by_category: Vec<f64>,
     /// Number of tensors, on all devices.
     pub tensors: u32,
+    /// Bytes that were freed and lie ready for reuse: not in use, and not in any other number here.
+    pub pooled: f64,
 }
 
 /// The categories, in the order of every array by category.
@@ -64,6 +67,7 @@ pub fn memory_stats() -> Vec<MemoryStats> {
         peak_by_category: list(stats.peak_by_category),
         at_peak_by_category: list(stats.at_peak_by_category),
         tensors,
+        pooled: if device == Device::Cpu { buffer::pooled_bytes() as f64 } else { 0.0 },
     });
     stats.collect()
 }
@@ -119,6 +123,12 @@ pub fn memory_events(since_sequence: f64) -> Result<Vec<MemoryEvent>> {
 #[napi(catch_unwind)]
 pub fn reset_peak_memory() {
     Engine::process().ledger().reset_peak();
+}
+
+/// Gives freed bytes that lie ready for reuse back to the system; returns how many there were.
+#[napi(catch_unwind)]
+pub fn release_pooled_memory() -> f64 {
+    buffer::release_pool() as f64
 }
 
 /// Sets the byte limit of each device; 0 is none. An allocation beyond it throws `OutOfMemoryError`, which names the

@@ -7,7 +7,7 @@ use nibble_engine::{DType, Device, Engine};
 
 use crate::convert::{count, label, shape};
 use crate::error::{OrThrow, Result};
-use crate::job::BytesJob;
+use crate::job::{Job, Value};
 
 /// A tensor: index and generation in one safe integer. A stale handle throws `DisposedError`.
 #[napi]
@@ -106,9 +106,9 @@ pub fn tensor_info(h: Handle) -> Result<TensorInfo> {
 
 /// Its bytes at the moment of the call, little-endian.
 #[napi(catch_unwind, ts_return_type = "Promise<Uint8Array>")]
-pub fn tensor_read(h: Handle) -> Result<AsyncTask<BytesJob>> {
+pub fn tensor_read(h: Handle) -> Result<AsyncTask<Job>> {
     let read = data::tensor_read_later(Engine::process(), h).or_throw()?;
-    Ok(AsyncTask::new(BytesJob::new("tensorRead", read)))
+    Job::start("tensorRead", None, move || Ok(Value::Bytes(read()?)))
 }
 
 /// Its bytes, little-endian; waits for the device.

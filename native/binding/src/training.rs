@@ -1,8 +1,7 @@
-//! Loss, optimizer, norm of the gradients.
+//! The loss.
 
 use napi_derive::napi;
-use nibble_engine::cpu::adamw::AdamW;
-use nibble_engine::ops::{cross_entropy, optimizer};
+use nibble_engine::ops::cross_entropy;
 use nibble_engine::{Engine, Error, Precision};
 
 use crate::error::{OrThrow, Result};
@@ -78,53 +77,4 @@ fn ignore_index(value: f64) -> nibble_engine::Result<i32> {
     } else {
         Err(Error::option("linearCrossEntropy", "ignoreIndex", value, "a 32-bit whole number"))
     }
-}
-
-/// Numbers of one step of AdamW.
-#[napi(object)]
-pub struct AdamWOptions {
-    /// η.
-    pub learning_rate: f64,
-    /// Decay of the first moment.
-    pub beta1: f64,
-    /// Decay of the second moment.
-    pub beta2: f64,
-    /// ε, added after the square root.
-    pub epsilon: f64,
-    /// λ: a parameter shrinks by η·λ of itself.
-    pub weight_decay: f64,
-    /// Number of the step, from 1.
-    pub step: f64,
-    /// Multiplies every gradient. Default: 1.
-    pub gradient_scale: Option<f64>,
-    /// What operands are rounded to. Default: "f32".
-    #[napi(ts_type = "Precision")]
-    pub precision: Option<String>,
-}
-
-/// One step of AdamW (Loshchilov and Hutter 2019) for every parameter, in place.
-#[napi(catch_unwind)]
-pub fn adamw_step(
-    parameters: Vec<Handle>,
-    gradients: Vec<Handle>,
-    first: Vec<Handle>,
-    second: Vec<Handle>,
-    options: AdamWOptions,
-) -> Result<()> {
-    let options = AdamW {
-        learning_rate: options.learning_rate,
-        beta1: options.beta1,
-        beta2: options.beta2,
-        epsilon: options.epsilon,
-        weight_decay: options.weight_decay,
-        step: options.step,
-        gradient_scale: options.gradient_scale.unwrap_or(1.0),
-    };
-    optimizer::adamw_step(Engine::process(), &parameters, &gradients, &first, &second, options).or_throw()
-}
-
-/// `√ Σ g²` over all gradients, in double precision and a fixed order.
-#[napi(catch_unwind)]
-pub fn global_norm(gradients: Vec<Handle>) -> Result<f64> {
-    optimizer::global_norm(Engine::process(), &gradients).or_throw()
 }

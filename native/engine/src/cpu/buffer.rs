@@ -35,7 +35,10 @@ impl Buffer {
             }
             return Some(Buffer { lines });
         }
-        bytemuck::allocation::try_zeroed_vec(count).ok().map(|lines| Buffer { lines })
+        let fresh = || bytemuck::allocation::try_zeroed_vec(count).ok();
+        // Where the system has no more, the shelf still may.
+        let lines = fresh().or_else(|| (release_pool() > 0).then(fresh).flatten())?;
+        Some(Buffer { lines })
     }
 
     /// Its first `count` elements.
@@ -53,6 +56,17 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         SHELF.put(std::mem::take(&mut self.lines));
     }
+}
+
+/// Bytes that lie ready for reuse. They are nobody's: no account counts them.
+pub fn pooled_bytes() -> usize {
+    SHELF.inner.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |shelves| shelves.lines * 64)
+}
+
+/// Gives the bytes that lie ready for reuse back to the system, and says how many there were.
+pub fn release_pool() -> usize {
+    let shelves = SHELF.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    shelves.map_or(0, |shelves| shelves.lines * 64)
 }
 
 /// Freed buffers by size. Training asks for the same sizes in every step.

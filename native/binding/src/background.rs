@@ -1,0 +1,55 @@
+//! Asynchronous forms of operations that also exist in a synchronous one: for what takes more than about 50 ms.
+
+use napi::bindgen_prelude::AsyncTask;
+use napi_derive::napi;
+use nibble_engine::Engine;
+use nibble_engine::ops::{linalg, linear, matmul};
+
+use crate::convert::count;
+use crate::elementwise::MatmulOptions;
+use crate::error::{OrThrow, Result};
+use crate::job::{Job, Value};
+use crate::tensor::Handle;
+
+/// `matmul` beside the caller; not `into` a tensor.
+#[napi(catch_unwind, ts_return_type = "Promise<Handle>")]
+pub fn matmul_async(a: Handle, b: Handle, options: Option<MatmulOptions>, job: Option<f64>) -> Result<AsyncTask<Job>> {
+    let mut options = crate::elementwise::convert(options)?;
+    options.into = None;
+    Job::start("matmul", job, move || Ok(Value::Handle(matmul::matmul(Engine::process(), a, b, options)?)))
+}
+
+/// `gram` beside the caller; always a new tensor.
+#[napi(catch_unwind, ts_return_type = "Promise<Handle>")]
+pub fn gram_async(x: Handle, job: Option<f64>) -> Result<AsyncTask<Job>> {
+    Job::start("gram", job, move || Ok(Value::Handle(linalg::gram(Engine::process(), x, None)?)))
+}
+
+/// `quantizeInteger` beside the caller.
+#[napi(catch_unwind, ts_return_type = "Promise<IntegerCodes>")]
+pub fn quantize_integer_async(
+    w: Handle,
+    bits: f64,
+    group: f64,
+    symmetric: bool,
+    job: Option<f64>,
+) -> Result<AsyncTask<Job>> {
+    const OP: &str = "quantizeInteger";
+    let (bits, group) = (count(OP, "bits", bits).or_throw()?, count(OP, "group", group).or_throw()?);
+    Job::start(OP, job, move || {
+        let made = linear::quantize_integer(Engine::process(), w, bits, group, symmetric)?;
+        let (codes, scales) = (("codes", made.codes), ("scales", made.scales));
+        Ok(Value::Fields(vec![codes, scales, ("zeroPoints", made.zero_points)]))
+    })
+}
+
+/// `quantizeNf4` beside the caller.
+#[napi(catch_unwind, ts_return_type = "Promise<BlockCodes>")]
+pub fn quantize_nf4_async(w: Handle, block: f64, job: Option<f64>) -> Result<AsyncTask<Job>> {
+    const OP: &str = "quantizeNf4";
+    let block = count(OP, "block", block).or_throw()?;
+    Job::start(OP, job, move || {
+        let (codes, scales) = linear::quantize_nf4(Engine::process(), w, block)?;
+        Ok(Value::Fields(vec![("codes", codes), ("scales", scales)]))
+    })
+}
