@@ -15,12 +15,15 @@ export {
 export type { Displayable, MimeBundle } from "./display.js";
 export { Random } from "./random.js";
 
-export { backward } from "./tensor/autograd.js";
+export { backward, grad } from "./tensor/autograd.js";
+export { checkpoint } from "./tensor/checkpoint.js";
 export {
+  collectedTensors,
   devices,
   engineInfo,
   isInterrupted,
   liveTensors,
+  releasePooledMemory,
   resetPeakMemory,
   setMemoryLimit,
   type DeviceInfo,
@@ -28,7 +31,6 @@ export {
 } from "./tensor/device.js";
 export type { Category, DType, Precision, TypedArray } from "./tensor/dtype.js";
 export {
-  adamwStep,
   addInPlace,
   cast,
   clampInPlace,
@@ -63,10 +65,29 @@ export {
   sum,
   swiglu,
 } from "./tensor/ops.js";
+export {
+  cholesky,
+  gram,
+  gramAsync,
+  matmulAsync,
+  qr,
+  randomizedRange,
+  randomizedSvd,
+  solveTriangular,
+  svd,
+  symmetricEigen,
+  triangularInverse,
+  type FactorOptions,
+  type RandomizedOptions,
+  type Svd,
+  type TriangularOptions,
+} from "./tensor/linalg.js";
+export type { JobOptions } from "./tensor/jobs.js";
 export { keep, noGrad, scope } from "./tensor/scope.js";
 export { Tensor, type TensorOptions } from "./tensor/tensor.js";
 
 export { DenseWeight, Linear, type LinearAdapter, type LinearWeight } from "./nn/linear.js";
+export { initializers, type InitializerName } from "./nn/initializers.js";
 export { Module } from "./nn/module.js";
 
 export { SafetensorsFile, writeSafetensors } from "./io/safetensors.js";
@@ -122,10 +143,16 @@ export {
   type TunerName,
 } from "./tuners/index.js";
 export {
+  createOptimizer,
+  Optimizer,
+  optimizers,
   Run,
   schedules,
   train,
   Training,
+  type OptimizerName,
+  type OptimizerOptions,
+  type ParameterGroup,
   type ScheduleName,
   type TrainingStep,
   type TrainOptions,

@@ -49,6 +49,12 @@ export function real({
   return rule<number>(range("a number", from, to), accepts, fallback);
 }
 
+/** A share that something keeps of itself in each step: from 0 to below 1. */
+export function decay(fallback: number): Defaulted<number> {
+  const accepts = (value: unknown) => typeof value === "number" && value >= 0 && value < 1;
+  return custom<number>("a number from 0 to below 1", accepts, fallback);
+}
+
 /** true or false. */
 export function flag(limits: { fallback: boolean }): Defaulted<boolean>;
 export function flag(): Optional<boolean>;

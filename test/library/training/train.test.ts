@@ -284,7 +284,7 @@ describe("a training that is stopped", () => {
 describe("train refuses", () => {
   it.each([
     ["no data", { steps: 2 }, "No data came."],
-    ["a misspelt option", { data: "x", step: 2 }, 'Unknown option "step".'],
+    ["a misspelt option", { data: "x", step: 2 }, 'has no option "step".'],
     [
       "an unknown schedule",
       { ...settings, schedule: "cosin" },

@@ -1,5 +1,12 @@
 import { checkOptions, integer } from "../options.js";
-import { categories, memoryOwners, memoryStats, type Category, type OwnerBytes } from "../tensor/device.js";
+import {
+  categories,
+  collectedTensors,
+  memoryOwners,
+  memoryStats,
+  type Category,
+  type OwnerBytes,
+} from "../tensor/device.js";
 import {
   display,
   escapeHtml,
@@ -27,6 +34,8 @@ export interface DeviceBytes {
   /** 0 where none is set. */
   readonly limit: number;
   readonly tensors: number;
+  /** Freed bytes that lie ready for reuse: part of no other number here. `releasePooledMemory()` gives them back to the system. */
+  readonly pooled: number;
   readonly byCategory: readonly CategoryBytes[];
 }
 
@@ -45,15 +54,16 @@ const SHOWN_OWNERS = 10;
 export function memory(options: { readonly owners?: number } = {}): MemorySnapshot {
   const { owners } = checkOptions("memory", options, { owners: integer({ from: 1, fallback: OWNERS }) });
   const names = categories();
-  const devices = memoryStats().map(({ device, live, peak, limit, tensors, liveByCategory, atPeakByCategory }) => ({
-    device,
-    live,
-    peak,
-    limit,
-    tensors,
+  const devices = memoryStats().map(({ liveByCategory, atPeakByCategory, ...stats }) => ({
+    device: stats.device,
+    live: stats.live,
+    peak: stats.peak,
+    limit: stats.limit,
+    tensors: stats.tensors,
+    pooled: stats.pooled,
     byCategory: names.map((category, i) => ({ category, bytes: liveByCategory[i]!, atPeak: atPeakByCategory[i]! })),
   }));
-  return new MemorySnapshot(devices, memoryOwners(owners), process.memoryUsage.rss());
+  return new MemorySnapshot(devices, memoryOwners(owners), process.memoryUsage.rss(), collectedTensors());
 }
 
 /** What `memory` saw; shows itself as a table with bars. */
@@ -64,6 +74,8 @@ export class MemorySnapshot implements Displayable {
     readonly owners: readonly OwnerBytes[],
     /** Resident bytes of the whole process, JavaScript included. */
     readonly resident: number,
+    /** Tensors that their owners forgot and the garbage collector freed, since the process began. */
+    readonly collected: number,
   ) {}
 
   toString(): string {
@@ -72,7 +84,8 @@ export class MemorySnapshot implements Displayable {
 
   [display](): MimeBundle {
     const parts = [...this.devices.map(deviceBundle), this.ownersBundle()];
-    const resident = `The whole process holds ${formatBytes(this.resident)}.`;
+    const forgotten = this.collected === 0 ? "" : ` ${this.collected} forgotten tensors were collected since it began.`;
+    const resident = `The whole process holds ${formatBytes(this.resident)}.${forgotten}`;
     return {
       "text/plain": [...parts.map((part) => part["text/plain"]), resident].join("\n\n"),
       "text/html": `<div>${parts.map((part) => String(part["text/html"])).join("")}<div>${escapeHtml(resident)}</div></div>`,
@@ -100,7 +113,7 @@ export class MemorySnapshot implements Displayable {
 
 const BAR_CELLS = 20;
 
-function deviceBundle({ device, live, peak, limit, tensors, byCategory }: DeviceBytes): MimeBundle {
+function deviceBundle({ device, live, peak, limit, tensors, pooled, byCategory }: DeviceBytes): MimeBundle {
   const bar = (bytes: number) => "█".repeat(Math.ceil((BAR_CELLS * bytes) / Math.max(1, peak)));
   return tableBundle({
     title: `Memory on ${device}`,
@@ -114,6 +127,6 @@ function deviceBundle({ device, live, peak, limit, tensors, byCategory }: Device
       ]),
       ["total", formatBytes(live), formatBytes(peak), bar(live)],
     ],
-    note: `${tensors} tensors; ${limit === 0 ? "no limit" : `limit ${formatBytes(limit)}`}. The peak column is the moment of the highest total.`,
+    note: `${tensors} tensors; ${limit === 0 ? "no limit" : `limit ${formatBytes(limit)}`}; ${formatBytes(pooled)} freed and ready for reuse. The peak column is the moment of the highest total.`,
   });
 }

@@ -6,6 +6,7 @@ import { DenseWeight, Linear, type LinearWeight } from "../nn/linear.js";
 import { GatedMlp } from "../nn/mlp.js";
 import { Module } from "../nn/module.js";
 import { RmsNorm } from "../nn/norm.js";
+import { checkpoint } from "../tensor/checkpoint.js";
 import { add } from "../tensor/ops.js";
 import type { Precision } from "../tensor/dtype.js";
 import { scope } from "../tensor/scope.js";
@@ -54,6 +55,8 @@ function* linearShapes(prefix: string, layers: Record<string, number[]>, bias: b
 /** One forward pass: where its rows stand, and what looks at the residual stream on the way. */
 export interface Pass extends Positions {
   readonly tap: Tap | null;
+  /** Keep only what goes from block to block, and compute a block again for its gradient. */
+  readonly recompute?: boolean;
 }
 
 /** x + attention(norm(x)), then x + mlp(norm(x)). */
@@ -141,7 +144,7 @@ export class Decoder extends Module {
     return scope(() => {
       let x = tapped(pass, "hook_embed", this.embed.forward(ids));
       for (const block of this.blocks) {
-        const next = block.forward(x, pass);
+        const next = pass.recompute ? checkpoint((x) => block.forward(x, pass), x) : block.forward(x, pass);
         x.dispose();
         x = next;
       }

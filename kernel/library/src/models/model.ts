@@ -8,7 +8,7 @@ import type { Tokenizer } from "./tokenizer.js";
 import type { ModelView } from "./view.js";
 import { DisposedError, OptionError, ShapeError, UnsupportedError } from "../errors.js";
 import { display, inspect, type MimeBundle } from "../display.js";
-import { checkOptions, choice, custom, shown, text } from "../options.js";
+import { checkOptions, choice, custom, flag, shown, text } from "../options.js";
 import type { Linear } from "../nn/linear.js";
 import { Sharing } from "../nn/module.js";
 import type { QuantizationReport } from "../quantization/report.js";
@@ -138,9 +138,13 @@ export class LanguageModel implements ModelView {
   /**
    * The mean cross-entropy of a batch, differentiable → [1]. Logits never exist whole.
    *
+   * @param options.gradientCheckpointing keep only what goes from block to block, and compute a block again for its gradient; default false
    * @throws {ShapeError} if the lengths do not fit · {OptionError} for ids outside the vocabulary
    */
-  loss({ tokens, targets, batch }: Batch): Tensor {
+  loss({ tokens, targets, batch }: Batch, options: { readonly gradientCheckpointing?: boolean } = {}): Tensor {
+    const { gradientCheckpointing: recompute } = checkOptions("loss", options, {
+      gradientCheckpointing: flag({ fallback: false }),
+    });
     if (tokens.length !== targets.length || tokens.length === 0 || tokens.length % batch !== 0) {
       throw new ShapeError(
         "loss",
@@ -148,7 +152,7 @@ export class LanguageModel implements ModelView {
       );
     }
     return scope(() => {
-      const x = this.hidden(tokens, batch, null, "loss");
+      const x = this.hidden(tokens, batch, null, "loss", recompute);
       const wanted = Tensor.from(targets, [targets.length], { owner: "targets" });
       const options = { ignoreIndex: IGNORED, precision: this.precision };
       return linearCrossEntropy(x, this.network.outputWeight(), wanted, options);
@@ -156,12 +160,12 @@ export class LanguageModel implements ModelView {
   }
 
   /** The normalized residual stream [batch·length, hidden] of sequences; the caller disposes. */
-  hidden(tokens: Int32Array, batch: number, hooks: Hooks | null = null, op = "hidden"): Tensor {
+  hidden(tokens: Int32Array, batch: number, hooks: Hooks | null = null, op = "hidden", recompute = false): Tensor {
     this.check(op);
     const length = tokens.length / batch;
     this.checkTokens(op, tokens, length);
     const tap = tapOf(op, hooks ?? undefined, this.config.layers);
-    const pass: Pass = { batch, length, offset: 0, cache: null, tap };
+    const pass: Pass = { batch, length, offset: 0, cache: null, tap, recompute };
     return scope(() => this.network.forward(Tensor.from(tokens, [tokens.length], { owner: "tokens" }), pass));
   }
 

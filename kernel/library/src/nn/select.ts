@@ -19,7 +19,7 @@ export function selectByName<T>(
   const all = [...layers].map(([name, layer]): [string, T] => [name, layer]);
   const chosen = new Set<string>();
   for (const pattern of patterns) {
-    const matches = all.filter(([name]) => matcher(pattern).test(name));
+    const matches = all.filter(([name]) => matchesName(pattern, name));
     if (matches.length === 0)
       throw nothingChosen(
         op,
@@ -30,6 +30,11 @@ export function selectByName<T>(
     for (const [name] of matches) chosen.add(name);
   }
   return all.filter(([name]) => chosen.has(name));
+}
+
+/** Whether a dotted name fits a pattern, see `selectByName`. */
+export function matchesName(pattern: string, name: string): boolean {
+  return matcher(pattern).test(name);
 }
 
 function matcher(pattern: string): RegExp {

@@ -1,5 +1,5 @@
 import { native } from "./native.js";
-import { isRecording, keep, noGrad, register, scope, type Scoped } from "./scope.js";
+import { isRecording, keep, noGrad, recorded, register, scope, type Scoped } from "./scope.js";
 import { Tensor, type TapeNode } from "./tensor.js";
 import { DisposedError, NumericsError, ShapeError, UnsupportedError } from "../errors.js";
 
@@ -109,13 +109,24 @@ export function apply<S extends OpSignature>(
   const wanted: Record<string, boolean> = {};
   for (const [name, tensor] of Object.entries(inputs)) wanted[name] = recording && tensor.requiresGrad;
   const { output, saved, scratch } = rule.forward(inputs, options, wanted as Wanted<S["inputs"]>);
-  if (Object.values(wanted).includes(true)) {
-    const edges: Record<string, Edge | null> = {};
-    for (const [name, tensor] of Object.entries(inputs)) edges[name] = wanted[name] ? edgeOf(tensor) : null;
-    output.node = new Node(op, rule as unknown as AnyRule, options, edges, saved ?? {});
-  }
+  if (Object.values(wanted).includes(true)) record(op, rule, inputs, options, wanted, output, saved ?? {});
   for (const tensor of scratch ?? []) tensor.dispose();
   return output;
+}
+
+/** Hangs an output on the tape. */
+export function record<S extends OpSignature>(
+  op: string,
+  rule: Pick<OpRule<S>, "backward">,
+  inputs: Inputs,
+  options: object,
+  wanted: Readonly<Record<string, boolean>>,
+  output: Tensor,
+  saved: Readonly<Record<string, Tensor | undefined>>,
+): void {
+  const edges: Record<string, Edge | null> = {};
+  for (const [name, tensor] of Object.entries(inputs)) edges[name] = wanted[name] ? edgeOf(tensor) : null;
+  output.node = new Node(op, rule as unknown as AnyRule, options, edges, saved);
 }
 
 function edgeOf(tensor: Tensor): Edge {
@@ -132,33 +143,153 @@ function edgeOf(tensor: Tensor): Edge {
  * const loss = model.loss(batch); backward(loss); console.log(parameter.grad);
  */
 export function backward(loss: Tensor, gradient?: Tensor): void {
-  if (gradient === undefined && loss.size !== 1) {
+  expectLoss("backward", loss, gradient ?? null);
+  sweep(loss, gradient ?? null, takesAll);
+}
+
+/** Whether a leaf collects in this sweep. */
+type Takes = (leaf: Tensor) => boolean;
+const takesAll: Takes = () => true;
+/** Of the sweep that is under way: a checkpoint's own sweep obeys it. */
+let takes = takesAll;
+
+/** Walks the tape behind `root` once, the latest first. `visit` sees each node's gradient before it goes on. */
+function sweep(
+  root: Tensor,
+  gradient: Tensor | null,
+  wants: Takes,
+  visit?: (node: TapeNode, gradient: Tensor) => void,
+): void {
+  const outer = takes;
+  takes = wants;
+  try {
+    noGrad(() =>
+      scope(() => {
+        const first = root.node as Node;
+        const seed = gradient?.alias() ?? Tensor.full(root.shape, 1, { category: "gradients", owner: "backward" });
+        const pending = new Map<Node, Tensor>([[first, seed]]);
+        try {
+          for (const node of reachable(first)) {
+            const dy = pending.get(node);
+            if (dy !== undefined) {
+              visit?.(node, dy);
+              step(node, dy, pending);
+            }
+            node.leave();
+            dy?.dispose();
+            pending.delete(node);
+          }
+        } finally {
+          for (const dy of pending.values()) dy.dispose();
+        }
+      }),
+    );
+  } finally {
+    takes = outer;
+  }
+}
+
+/**
+ * The sweep of a checkpoint through what `make` computes again: `own` leaves collect, others where the sweep around lets them.
+ *
+ * @throws {UnsupportedError} if `make` used a result from outside that wants a gradient
+ */
+export function backwardThrough(make: () => Tensor, gradient: Tensor, own: ReadonlySet<Tensor>): void {
+  const start = serial;
+  const root = recorded(make);
+  if (root.node === null) {
+    // The result is one of the leaves, as it came.
+    root.grad = keep(gradient.alias());
+    return;
+  }
+  if (reachable(root.node as Node).some((node) => node.serial <= start)) {
+    throw new UnsupportedError(
+      "checkpoint",
+      "The function used a result from outside that wants a gradient. Give it to checkpoint as an input.",
+    );
+  }
+  const outer = takes;
+  sweep(root, gradient, (leaf) => own.has(leaf) || outer(leaf));
+}
+
+/**
+ * The gradients of a loss by tensors, leaves or intermediate results, without touching anyone's `grad`; the caller disposes. Like
+ * `backward`, it uses up the tape. Of a function it makes another, which gives the gradients by its arguments.
+ *
+ * @throws {ShapeError} if the loss has more than one element · {UnsupportedError} for a tensor that the loss was not made from
+ * @example
+ * const [dw] = grad(model.loss(batch), [w]);
+ * const [dx, dy] = grad((x, y) => sum(multiply(x, y)))(x, y);
+ */
+export function grad(loss: Tensor, inputs: readonly Tensor[]): Tensor[];
+export function grad<A extends readonly Tensor[]>(fn: (...inputs: A) => Tensor): (...inputs: A) => Tensor[];
+export function grad<A extends readonly Tensor[]>(
+  first: Tensor | ((...inputs: A) => Tensor),
+  inputs: readonly Tensor[] = [],
+): Tensor[] | ((...inputs: A) => Tensor[]) {
+  if (first instanceof Tensor) return gradientsBy(first, inputs);
+  return (...given) =>
+    scope(() => {
+      const leaves = given.map((input) => input.alias().asLeaf());
+      const loss = recorded(() => first(...(leaves as unknown as A)));
+      return gradientsBy(loss, leaves);
+    });
+}
+
+function gradientsBy(loss: Tensor, inputs: readonly Tensor[]): Tensor[] {
+  expectLoss("grad", loss, null);
+  const leaves = new Set(inputs.filter(({ node }) => node === null));
+  const nodes = new Map(inputs.flatMap((input) => (input.node === null ? [] : [[input.node, input] as const])));
+  const before = [...leaves].map((leaf) => [leaf, leaf.grad] as const);
+  for (const [leaf] of before) leaf.grad = null;
+  const found = new Map<Tensor, Tensor>();
+  try {
+    sweep(
+      loss,
+      null,
+      (leaf) => leaves.has(leaf),
+      (node, gradient) => {
+        const input = nodes.get(node);
+        if (input !== undefined)
+          found.set(input, keep(Tensor.adopt(native.tensorCopy(gradient.handle, "gradients", "grad"))));
+      },
+    );
+    for (const leaf of leaves) if (leaf.grad !== null) found.set(leaf, leaf.grad);
+  } finally {
+    for (const [leaf, own] of before) leaf.grad = own;
+  }
+  const missing = inputs.findIndex((input) => !found.has(input));
+  if (missing >= 0) {
+    for (const tensor of found.values()) tensor.dispose();
+    throw new UnsupportedError(
+      "grad",
+      `The loss was not made from input ${missing}, or that one has no requiresGrad. Set it before the forward pass.`,
+    );
+  }
+  const result = inputs.map((input) => found.get(input)!);
+  for (const tensor of new Set(result)) register(tensor);
+  return result;
+}
+
+function expectLoss(op: string, loss: Tensor, gradient: Tensor | null): void {
+  if (gradient === null && loss.size !== 1) {
     throw new ShapeError(
-      "backward",
+      op,
       `The loss has shape [${loss.shape.join(", ")}]. Allowed: one element, or give a gradient of that shape.`,
+    );
+  }
+  if (gradient !== null && gradient.shape.join() !== loss.shape.join()) {
+    throw new ShapeError(
+      op,
+      `The gradient has shape [${gradient.shape.join(", ")}]. Allowed: the loss's, [${loss.shape.join(", ")}].`,
     );
   }
   if (loss.node === null) {
     throw new UnsupportedError(
-      "backward",
+      op,
       "Nothing that this value was made from has requiresGrad, or it was made inside noGrad. Set requiresGrad on a parameter first.",
     );
   }
-  const root = loss.node as Node;
-  noGrad(() =>
-    scope(() => {
-      const pending = new Map<Node, Tensor>([
-        [root, gradient?.alias() ?? Tensor.full(loss.shape, 1, { category: "gradients", owner: "backward" })],
-      ]);
-      for (const node of reachable(root)) {
-        const dy = pending.get(node);
-        if (dy !== undefined) step(node, dy, pending);
-        node.leave();
-        dy?.dispose();
-        pending.delete(node);
-      }
-    }),
-  );
 }
 
 /** One node: its inputs' gradients, added to what is there already. */
@@ -167,17 +298,22 @@ function step(node: Node, dy: Tensor, pending: Map<Node, Tensor>): void {
     const wanted: Record<string, boolean> = {};
     const into: Record<string, Tensor> = {};
     for (const [name, edge] of Object.entries(node.edges)) {
-      wanted[name] = edge !== null;
+      wanted[name] = edge !== null && flows(edge);
       const sofar = edge !== null && "leaf" in edge ? edge.leaf.grad : null;
       if (sofar !== null && !sofar.shared) into[name] = sofar;
     }
     const gradients = node.rule.backward({ dy, saved: node.take(), options: node.options, wanted, into });
     for (const [name, edge] of Object.entries(node.edges)) {
       const gradient = gradients[name];
-      if (edge !== null && gradient !== undefined) accumulate(edge, gradient, pending);
+      if (edge !== null && flows(edge) && gradient !== undefined) accumulate(edge, gradient, pending);
     }
   });
   for (const edge of Object.values(node.edges)) if (edge !== null && "leaf" in edge) ownGradient(edge.leaf);
+}
+
+/** Whether a gradient along this edge ends up anywhere. */
+function flows(edge: Edge): boolean {
+  return "node" in edge || takes(edge.leaf);
 }
 
 function accumulate(edge: Edge, gradient: Tensor, pending: Map<Node, Tensor>): void {

@@ -32,6 +32,10 @@ export function memoryEvents(sinceSequence: number): MemoryEvent[] {
 export function resetPeakMemory(): void {
   native.resetPeakMemory();
 }
+/** Gives freed bytes that lie ready for reuse back to the system; returns how many there were. */
+export function releasePooledMemory(): number {
+  return native.releasePooledMemory();
+}
 /** Bytes that may be live at once, 0 = no limit; an allocation beyond throws OutOfMemoryError naming the largest owners. */
 export function setMemoryLimit(bytes: number): void {
   native.setMemoryLimit(bytes);

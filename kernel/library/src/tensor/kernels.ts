@@ -1,9 +1,7 @@
-import type { AdamWOptions, CrossEntropyOptions } from "@nibble-lab/native";
+import type { CrossEntropyOptions } from "@nibble-lab/native";
 import type { Category, DType } from "./dtype.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
-
-export type { AdamWOptions } from "@nibble-lab/native";
 
 // Operations that no gradient flows through. Results belong to the caller.
 
@@ -93,17 +91,6 @@ export function crossEntropy(
   return { loss, tokens, tokenLosses: tokenLosses === undefined ? null : Tensor.adopt(tokenLosses) };
 }
 
-/** One AdamW step (Loshchilov and Hutter 2019, decoupled decay) over all parameters, in place. */
-export function adamwStep(
-  parameters: readonly Tensor[],
-  gradients: readonly Tensor[],
-  first: readonly Tensor[],
-  second: readonly Tensor[],
-  options: AdamWOptions,
-): void {
-  native.adamwStep(handles(parameters), handles(gradients), handles(first), handles(second), options);
-  for (const changed of [...parameters, ...first, ...second]) changed.touched();
-}
 /** √Σ g² over all gradients. */
 export function globalNorm(gradients: readonly Tensor[]): number {
   return native.globalNorm(handles(gradients));

@@ -57,6 +57,11 @@ export function noGrad<T>(fn: () => T): T {
   return contexts.run({ scope: (contexts.getStore() ?? outermost).scope, recording: false }, fn);
 }
 
+/** Runs `fn` recording a tape, also inside `noGrad`. */
+export function recorded<T>(fn: () => T): T {
+  return contexts.run({ scope: (contexts.getStore() ?? outermost).scope, recording: true }, fn);
+}
+
 /** True where operations record what their gradients need. */
 export function isRecording(): boolean {
   return (contexts.getStore() ?? outermost).recording;

@@ -1,3 +1,4 @@
+import { Net, type Claim } from "./net.js";
 import { native } from "./native.js";
 import type { Handle } from "./dtype.js";
 
@@ -23,15 +24,11 @@ export class Storage {
   }
 }
 
-let collected = 0;
-
 /** The net under `dispose` and `scope`: frees what only the garbage collector noticed. */
-export const finalizer = new FinalizationRegistry<Storage>((storage) => {
-  collected++;
-  storage.release();
-});
+export const net = new Net<Storage>((storage) => storage.release());
+export type StorageClaim = Claim<Storage>;
 
 /** Tensors that were freed by the garbage collector, not by their owner, since the process began. */
 export function collectedTensors(): number {
-  return collected;
+  return net.collected;
 }

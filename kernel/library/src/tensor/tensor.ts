@@ -2,7 +2,7 @@ import type { Category, DType, Handle, TypedArray } from "./dtype.js";
 import { dtypeOf, dtypes, viewBytes } from "./dtype.js";
 import { native } from "./native.js";
 import { register, type Scoped } from "./scope.js";
-import { finalizer, Storage } from "./storage.js";
+import { net, Storage, type StorageClaim } from "./storage.js";
 import { DisposedError, DTypeError, ShapeError } from "../errors.js";
 import { display, formatBytes, inspect, type MimeBundle } from "../display.js";
 
@@ -37,21 +37,26 @@ export class Tensor implements Scoped {
   grad: Tensor | null = null;
   /** What made this tensor, where gradients flow through it. */
   node: TapeNode | null = null;
-  private storage: Storage | null;
+  private claim: StorageClaim | null;
   private trainable = false;
 
-  private constructor(storage: Storage, info: { shape: readonly number[]; dtype: DType; device: string }) {
-    this.storage = storage;
+  /** @param bytes that come with it: none where another tensor has brought them */
+  private constructor(
+    storage: Storage,
+    info: { shape: readonly number[]; dtype: DType; device: string },
+    bytes: number,
+  ) {
     this.shape = info.shape;
     this.dtype = info.dtype;
     this.device = info.device;
-    finalizer.register(this, storage, this);
+    this.claim = net.claim(this, storage, bytes);
     register(this);
   }
 
   /** Takes over a native handle. Only for src/tensor. */
   static adopt(handle: Handle): Tensor {
-    return new Tensor(new Storage(handle), native.tensorInfo(handle));
+    const info = native.tensorInfo(handle);
+    return new Tensor(new Storage(handle), info, info.bytes);
   }
 
   /**
@@ -119,7 +124,7 @@ export class Tensor implements Scoped {
     return this.live.version;
   }
   get disposed(): boolean {
-    return this.storage === null;
+    return this.claim === null;
   }
   /** True where another Tensor object holds the same bytes. */
   get shared(): boolean {
@@ -169,7 +174,13 @@ export class Tensor implements Scoped {
 
   /** Like `share`, also for trainable tensors: for what only reads. Only for src/tensor. */
   alias(): Tensor {
-    return new Tensor(this.live.hold(), this);
+    return new Tensor(this.live.hold(), this, 0);
+  }
+
+  /** Makes it a leaf that collects gradients although it shares its bytes: for what only reads. Only for src/tensor. */
+  asLeaf(): this {
+    this.trainable = true;
+    return this;
   }
 
   /** Notes that the bytes were written in place. Only for src/tensor. */
@@ -207,11 +218,10 @@ export class Tensor implements Scoped {
 
   /** Frees the bytes unless another tensor shares them, and the gradient. Twice is fine; any use afterwards throws DisposedError. */
   dispose(): void {
-    if (this.storage === null) return;
-    finalizer.unregister(this);
-    const { storage } = this;
-    this.storage = null;
-    storage.release();
+    if (this.claim === null) return;
+    const { claim } = this;
+    this.claim = null;
+    net.settle(claim);
     this.clearGrad();
   }
   [Symbol.dispose](): void {
@@ -240,7 +250,7 @@ export class Tensor implements Scoped {
   }
 
   private get live(): Storage {
-    if (this.storage !== null) return this.storage;
+    if (this.claim !== null) return this.claim.held;
     throw new DisposedError(
       "tensor",
       `The tensor [${this.shape.join(", ")}] ${this.dtype} was disposed of. Use it before, or keep(…) it out of its scope.`,
@@ -249,10 +259,8 @@ export class Tensor implements Scoped {
 
   private unshare(): void {
     const own = new Storage(native.tensorCopy(this.handle, this.category, this.owner));
-    finalizer.unregister(this);
-    this.live.release();
-    this.storage = own;
-    finalizer.register(this, own, this);
+    if (this.claim !== null) net.settle(this.claim);
+    this.claim = net.claim(this, own, this.bytes);
   }
 }
 

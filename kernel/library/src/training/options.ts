@@ -1,10 +1,12 @@
 import { isTokenSource, type TokenSource } from "../data/tokens.js";
 import { OptionError } from "../errors.js";
 import type { LanguageModel } from "../models/model.js";
-import { checkOptions, choice, custom, integer, real, signal } from "../options.js";
+import { choice, custom, flag, integer, real, signal } from "../options.js";
+import { checkOptimizerOptions, groupRules, type GroupOptions, type OptimizerOptions } from "./optimizers/index.js";
 import { schedules, type ScheduleName } from "./schedule.js";
 
-export interface TrainOptions {
+/** What every optimizer's training takes. */
+export interface TrainCommonOptions extends GroupOptions {
   /** A text, documents, or token ids. Only as many documents are read as the steps need. */
   readonly data: TokenSource;
   /** Updates of the weights. Default 100. */
@@ -23,28 +25,28 @@ export interface TrainOptions {
   readonly warmup?: number;
   /** The largest norm of all gradients together; larger ones are scaled down. 0 = no clipping. Default 1. */
   readonly clip?: number;
-  /** AdamW. Defaults 0.9, 0.999, 1e-8, 0. */
-  readonly beta1?: number;
-  readonly beta2?: number;
-  readonly epsilon?: number;
-  readonly weightDecay?: number;
+  /** Keep only what goes from block to block, and compute a block again for its gradient: less memory, a third more time. Default false. */
+  readonly gradientCheckpointing?: boolean;
   /** Of the order of the rows. Default 0. */
   readonly seed?: number;
   readonly signal?: AbortSignal;
 }
 
+/**
+ * Options of `train`: the common ones, `optimizer` (default "adamw") and that optimizer's own.
+ *
+ * @example
+ * { data, steps: 200, learningRate: 1e-3, optimizer: "muon", groups: [{ names: "*Norm.weight", weightDecay: 0 }] }
+ */
+export type TrainOptions = TrainCommonOptions & OptimizerOptions;
+
 const DEFAULT_LENGTH = 128;
-const decay = (fallback: number) =>
-  custom<number>(
-    "a number from 0 to below 1",
-    (value) => typeof value === "number" && value >= 0 && value < 1,
-    fallback,
-  );
 
 /** The checked options of `train`. @throws {OptionError} */
 export function trainOptions(model: LanguageModel, options: TrainOptions) {
   const positions = model.config.maxPositions;
-  const checked = checkOptions("train", options, {
+  const rules = {
+    ...groupRules,
     data: custom<TokenSource>("a text, an iterable of texts, or an Int32Array of token ids", isTokenSource),
     steps: integer({ from: 1, fallback: 100 }),
     learningRate: real({ from: 0 }),
@@ -54,13 +56,11 @@ export function trainOptions(model: LanguageModel, options: TrainOptions) {
     schedule: choice<ScheduleName>(Object.keys(schedules) as ScheduleName[], { fallback: "cosine" }),
     warmup: integer({ from: 0, fallback: 0 }),
     clip: real({ from: 0, fallback: 1 }),
-    beta1: decay(0.9),
-    beta2: decay(0.999),
-    epsilon: real({ from: 0, fallback: 1e-8 }),
-    weightDecay: real({ from: 0, fallback: 0 }),
+    gradientCheckpointing: flag({ fallback: false }),
     seed: integer({ fallback: 0 }),
     signal: signal(),
-  });
+  };
+  const { optimizer, own, common: checked } = checkOptimizerOptions("train", rules, options);
   if (checked.data === undefined)
     throw new OptionError("train", "No data came. Give a text, documents or token ids as { data }.");
   const learningRate = checked.learningRate ?? model.tuning?.learningRate;
@@ -70,6 +70,6 @@ export function trainOptions(model: LanguageModel, options: TrainOptions) {
       "No learning rate came, and no tuner chose one. Give { learningRate }, or call tune(model, …) first.",
     );
   }
-  return { ...checked, data: checked.data, learningRate };
+  return { ...checked, data: checked.data, learningRate, optimizer, own };
 }
 export type CheckedTrainOptions = ReturnType<typeof trainOptions>;

@@ -8,14 +8,14 @@ import { isInterrupted } from "../tensor/device.js";
 import { globalNorm } from "../tensor/kernels.js";
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
-import { AdamW } from "./adamw.js";
+import { makeOptimizer, parameterGroups, type Optimizer } from "./optimizers/index.js";
 import { trainOptions, type CheckedTrainOptions, type TrainOptions } from "./options.js";
 import { readPolitely, Rows } from "./rows.js";
 import { Run, type Outcome, type TrainingStep } from "./run.js";
 import { learningRateAt } from "./schedule.js";
 
 /**
- * Trains the numbers of a model that require gradients (see `tune`) with AdamW on next-token cross-entropy. Loop over the
+ * Trains the numbers of a model that require gradients (see `tune`) on next-token cross-entropy, by AdamW or another optimizer. Loop over the
  * result to see each step, or await it to run to the end and get the `Run`; nothing happens before. Leaving the loop, the
  * stop button and `signal` all end it at a whole step: every update was either made in full or not at all.
  *
@@ -36,6 +36,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   private readonly id = `run ${++runs}`;
   private readonly history: TrainingStep[] = [];
   private readonly parameters: ReadonlyMap<string, Tensor>;
+  private readonly groups: ReturnType<typeof parameterGroups>;
   private rows: Rows | null = null;
   private started = 0;
   private ended = 0;
@@ -52,6 +53,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
         `Nothing in "${model.name}" trains. Call tune(model, { method: "lora" }) or another tuner first.`,
       );
     }
+    this.groups = parameterGroups("train", this.parameters, options);
     const { data, length, seed } = options;
     if (data instanceof Int32Array) this.rows = new Rows(data, { length, seed });
   }
@@ -97,8 +99,8 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
 
   private async *run(): AsyncGenerator<TrainingStep, void, undefined> {
     const { id: run, model, options } = this;
-    const { steps, beta1, beta2, epsilon, weightDecay } = options;
-    const optimizer = new AdamW(this.parameters, { beta1, beta2, epsilon, weightDecay });
+    const { steps } = options;
+    const optimizer = makeOptimizer(options, this.groups);
     let outcome: Outcome = "stopped";
     events.emit("training.start", { run, method: model.tuning?.method ?? "train", steps });
     try {
@@ -142,7 +144,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   }
 
   /** Gradients first; the update comes last and in one piece, so that a stop before it leaves the model as it was. */
-  private step(step: number, optimizer: AdamW, rows: Rows): TrainingStep {
+  private step(step: number, optimizer: Optimizer, rows: Rows): TrainingStep {
     const started = performance.now();
     const { steps, clip, gradientAccumulation, signal } = this.options;
     this.clearGradients();
@@ -155,7 +157,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
     if (isInterrupted()) throw new InterruptedError("train", `Stopped after ${step - 1} of ${steps} steps.`);
     const learningRate = learningRateAt(step, this.options);
     const shrink = clip > 0 && gradientNorm > clip ? clip / gradientNorm : 1;
-    optimizer.update(learningRate, shrink / gradientAccumulation);
+    optimizer.update({ learningRate, gradientScale: shrink / gradientAccumulation });
     for (const [, { weight }] of this.model.linears()) weight.constrain?.();
     this.clearGradients();
     const tokensPerSecond = (1000 * this.tokensPerStep) / (performance.now() - started);
@@ -163,9 +165,10 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
   }
 
   private forwardBackward(rows: Rows): number {
-    const { inputs, targets } = rows.next(this.options.batchSize);
+    const { batchSize: batch, gradientCheckpointing } = this.options;
+    const { inputs, targets } = rows.next(batch);
     return scope(() => {
-      const loss = this.model.loss({ tokens: inputs, targets, batch: this.options.batchSize });
+      const loss = this.model.loss({ tokens: inputs, targets, batch }, { gradientCheckpointing });
       const value = loss.item();
       if (Number.isFinite(value)) backward(loss);
       return value;
