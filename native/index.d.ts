@@ -457,8 +457,6 @@ export declare function cholesky(
   arithmetic: "f32" | "f64",
   job?: number | undefined | null,
 ): Promise<Handle>;
-/** Lowers the interrupt flag. */
-export declare function clearInterrupt(): void;
 /** `target = min(max(target, low), high)`. */
 export declare function clampInPlace(target: Handle, low: number, high: number): void;
 /** Lowers the interrupt flag. */

@@ -10,6 +10,23 @@ const declarations = readFileSync(new URL("../../native/index.d.ts", import.meta
 /** Those that do not belong to one call: the limit and the flag of the whole process, the start of a GPU driver. */
 const excluded = new Set(["setMemoryLimit", "interrupt", "devices"]);
 const names = Object.keys(native).filter((name) => typeof native[name] === "function" && !excluded.has(name));
+const typesOf = (text) =>
+  [...text.matchAll(/(\w+)(\?)?: ([^,;]+)[,;]?/g)].map(([, name, optional, type]) => ({ name, optional, type }));
+/** Of each function its parameters, of each interface its fields, of each alias the words it stands for. */
+const parameters = new Map(
+  [...declarations.matchAll(/^export declare function (\w+)\(([^]*?)\): /gm)].map(([, name, list]) => [
+    name,
+    typesOf(list),
+  ]),
+);
+const interfaces = new Map(
+  [...declarations.replace(/\/\*\*[^]*?\*\//g, "").matchAll(/^export interface (\w+) \{([^]*?)^\}/gm)].map(
+    ([, name, list]) => [name, typesOf(list)],
+  ),
+);
+const aliases = new Map(
+  [...declarations.matchAll(/^export type (\w+) = ([^;]+);/gm)].map(([, name, type]) => [name, type]),
+);
 /** Every field that some options or result have. */
 const fields = [...new Set([...declarations.matchAll(/^ {2}(\w+)\??:/gm)].map((match) => match[1]))];
 const words = [...new Set([...declarations.matchAll(/"(\w+)"/g)].map((match) => match[1]))];
@@ -117,6 +134,26 @@ function value(depth) {
   return Object.fromEntries(some(6, () => pick(fields)).map((field) => [field, value(depth + 1)]));
 }
 
+/** A value of a declared type, which may still be out of range, or of a tensor of another shape. */
+function plausible(type) {
+  const element = /^(?:Array<(.*)>|(.*)\[\])$/.exec(type);
+  if (element !== null) return some(4, () => plausible(element[1] ?? element[2]));
+  if (type.includes('"')) return pick(type.match(/\w+/g));
+  if (type === "Handle") return pick(pool);
+  if (type === "number") return random() < 0.7 ? pick([0, 1, 2, 3, 4, 8, 16, 64]) : pick(numbers);
+  if (type === "boolean") return random() < 0.5;
+  if (type === "string") return pick(["fuzz", "cpu", "int4", "nf4", "f64"]);
+  if (type === "Uint8Array") return new Uint8Array(pick([0, 3, 16, 32, 256]));
+  if (aliases.has(type)) return plausible(aliases.get(type));
+  const given = (interfaces.get(type) ?? []).filter(({ optional }) => !optional || random() < 0.6);
+  return Object.fromEntries(given.map((field) => [field.name, random() < 0.05 ? value(1) : plausible(field.type)]));
+}
+/** Arguments at random, or such as the declarations ask for with a few at random. */
+function argumentsOf(name) {
+  if (random() < 0.3) return some(7, () => value(0));
+  return parameters.get(name).map(({ type }) => (random() < 0.1 ? value(0) : plausible(type)));
+}
+
 const outcomes = {};
 const unknown = [];
 const count = (outcome) => (outcomes[outcome] = (outcomes[outcome] ?? 0) + 1);
@@ -177,7 +214,8 @@ for (let call = 0; call < calls; call++) {
     gone.push(old);
     continue;
   }
-  settle(name, () => native[name](...some(7, () => value(0))));
+  const given = argumentsOf(name);
+  settle(name, () => native[name](...given));
   if (running.length >= 16) {
     await Promise.all(running);
     running = [];
