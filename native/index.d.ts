@@ -31,8 +31,6 @@ export interface AdamWOptions {
   step: number;
   /** Multiplies every gradient. Default: 1. */
   gradientScale?: number;
-  /** What operands are rounded to. Default: "f32". */
-  precision?: Precision;
 }
 /** Gradients of `attentionForward`. */
 export interface AttentionGradients {

@@ -12,7 +12,7 @@ const SANITIZERS = {
   address: { flags: "-Zsanitizer=address", env: { ASAN_OPTIONS: "detect_leaks=1" } },
   thread: {
     flags: "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer",
-    env: { TSAN_OPTIONS: `halt_on_error=0:suppressions=${join(native, "thread-sanitizer.supp")}` },
+    env: {},
   },
 };
 
