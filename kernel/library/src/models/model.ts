@@ -16,6 +16,7 @@ import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
 import { precisions, type Precision } from "../tensor/dtype.js";
 import { keep, noGrad, register, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
+import type { InitializationReport } from "../tuners/initializers/report.js";
 import type { Adapter } from "../tuners/adapters/adapter.js";
 import type { Tuning } from "../tuners/tuner.js";
 
@@ -57,6 +58,8 @@ export class LanguageModel implements ModelView {
   quantization: QuantizationReport | null = null;
   /** What `tune` made trainable; null before. */
   tuning: Tuning | null = null;
+  /** Where `initialize` started the adapters; null where `tune` did. */
+  initialization: InitializationReport | null = null;
   /** What tuners added or files held, by name; one of them may be on the layers. */
   readonly adapters = new Map<string, Adapter>();
   /** The name of the adapter that is on; null where none is. */
@@ -128,6 +131,7 @@ export class LanguageModel implements ModelView {
     });
     fork.quantization = this.quantization;
     fork.tuning = this.tuning;
+    fork.initialization = this.initialization;
     fork.adapterName = this.adapterName;
     for (const [name, adapter] of this.adapters) {
       fork.adapters.set(name, name === this.adapterName ? adapter.over(fork.linears()) : keep(adapter.share(shared)));

@@ -10,7 +10,7 @@ import type { Tensor } from "../tensor/tensor.js";
 import { jobsOf, quantizeLayers } from "./layers.js";
 import { nf4 } from "./nf4.js";
 import { outputErrors } from "./output-error.js";
-import type { Quantizer } from "./quantizer.js";
+import type { InputQuantizer, WeightQuantizer } from "./quantizer.js";
 import { QuantizationReport, type LayerQuantization } from "./report.js";
 import { rtn } from "./rtn.js";
 
@@ -35,7 +35,7 @@ export interface QuantizeCommonOptions {
   readonly calibration?: TokenSource;
   readonly signal?: AbortSignal;
 }
-type OptionsOf<Q> = Q extends Quantizer<infer O> ? O : never;
+type OptionsOf<Q> = Q extends WeightQuantizer<infer O> | InputQuantizer<infer O> ? O : never;
 export type QuantizeOptions = {
   [N in QuantizerName]: { readonly method: N } & OptionsOf<(typeof quantizers)[N]> & QuantizeCommonOptions;
 }[QuantizerName];
@@ -67,7 +67,7 @@ const MAX_CALIBRATION_TOKENS = 4096;
 export async function quantize(model: LanguageModel, options: QuantizeOptions): Promise<LanguageModel> {
   const { method, own, common } = checkMethodOptions("quantize", quantizers, commonRules, options);
   // The registry's entries differ in their options; `own` was checked against this entry's rules.
-  const quantizer = quantizers[method as QuantizerName] as unknown as Quantizer<object>;
+  const quantizer = quantizers[method as QuantizerName] as unknown as WeightQuantizer<object>;
   const description = quantizer.describe(own);
   const small = model.fork({ label: `${method}, ${description}` });
   small.network.freeze();
@@ -83,7 +83,10 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
     const calibration = common.calibration === undefined ? null : calibrationTokens(model, common.calibration);
     const measured =
       calibration === null ? layers : await withOutputErrors(model, small, layers, calibration, common.signal);
-    small.quantization = new QuantizationReport(method, description, measured, excluded, calibration?.length ?? null);
+    small.quantization = new QuantizationReport(method, description, measured, excluded, calibration?.length ?? null, {
+      method,
+      ...own,
+    });
     return small;
   } catch (error) {
     small.dispose();

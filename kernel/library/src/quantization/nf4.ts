@@ -20,6 +20,7 @@ export interface Nf4Options {
  */
 export const nf4 = defineQuantizer<Nf4Options>({
   name: "nf4",
+  needs: "weights",
   rules: {
     blockSize: choice(BLOCK_SIZES, { fallback: 64 }),
     doubleQuant: flag({ fallback: false }),

@@ -27,6 +27,8 @@ export class QuantizationReport implements Displayable {
     /** Names of the layers that could have been quantized and were left as they were. */
     readonly excluded: readonly string[],
     readonly calibrationTokens: number | null,
+    /** `method` and its own options: what quantizes other weights in the same way. */
+    readonly options: Readonly<Record<string, unknown>> | null = null,
   ) {}
 
   /** Of the quantized layers alone. */

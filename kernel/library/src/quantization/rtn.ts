@@ -26,6 +26,7 @@ export interface RtnOptions {
  */
 export const rtn = defineQuantizer<RtnOptions>({
   name: "rtn",
+  needs: "weights",
   rules: {
     bits: choice(BITS, { fallback: 4 }),
     group: custom<number | "channel">('"channel" or a whole number of at least 8', isGroup, "channel"),

@@ -13,6 +13,21 @@ import { Tuning, type Tuner, type TunerTarget } from "./tuner.js";
 
 export { Adapter, type LayerAdapter } from "./adapters/adapter.js";
 export { loadAdapter, saveAdapter, useAdapter, type LoadAdapterOptions } from "./adapters/index.js";
+export {
+  initialize,
+  adapterInitializers,
+  InitializationReport,
+  type CloqOptions,
+  type GaussianOptions,
+  type InitializeOptions,
+  type Initializer,
+  type AdapterInitializerName,
+  type LayerInitialization,
+  type LoftqOptions,
+  type PissaOptions,
+  type SvdOptions,
+} from "./initializers/index.js";
+export { Merge, merge, MERGED, type MergedModel, type MergedName, type MergeOptions } from "./merge.js";
 export { countTrainable, type CountOptions } from "./count.js";
 export { Tuning, type Tuner } from "./tuner.js";
 export type { LoraOptions } from "./lora.js";

@@ -1,0 +1,202 @@
+import { setImmediate } from "node:timers/promises";
+import { InterruptedError, throwIfAborted } from "../../errors.js";
+import { events } from "../../events.js";
+import type { LanguageModel } from "../../models/model.js";
+import type { Linear } from "../../nn/linear.js";
+import { BlockInputs, type InputGram, type Sequences } from "../../quantization/calibration.js";
+import type { Quantizer } from "../../quantization/index.js";
+import { PackedWeight } from "../../quantization/packed-weight.js";
+import { Random } from "../../random.js";
+import { isInterrupted } from "../../tensor/device.js";
+import { addInPlace, globalNorm, scaleInPlace, total } from "../../tensor/kernels.js";
+import { matmul, multiply } from "../../tensor/ops.js";
+import { keep, noGrad, scope } from "../../tensor/scope.js";
+import type { Tensor } from "../../tensor/tensor.js";
+import type { LoraAdapter } from "../lora-adapter.js";
+import type { InitializerLayer, LayerStart } from "./initializer.js";
+import type { LayerInitialization } from "./report.js";
+
+/** A layer with its adapter. */
+export interface Job {
+  readonly name: string;
+  readonly linear: Linear;
+  readonly adapter: LoraAdapter;
+}
+/** How weights are quantized again. */
+export interface Requantizer {
+  readonly quantizer: Quantizer<object>;
+  readonly options: Required<object>;
+}
+export interface Plan {
+  readonly label: string;
+  readonly start: (layer: InitializerLayer) => Promise<LayerStart>;
+  readonly original: ReadonlyMap<string, Linear> | null;
+  readonly sequences: Sequences | null;
+  readonly requantizer: Requantizer | null;
+  readonly signal: AbortSignal | undefined;
+}
+
+let runs = 0;
+
+/**
+ * Starts one adapter after another on a fork, so that calibration tokens come from behind the layers that were started; at the end the
+ * model takes all of it over at once.
+ */
+export async function startLayers(
+  model: LanguageModel,
+  jobs: readonly Job[],
+  plan: Plan,
+): Promise<LayerInitialization[]> {
+  using work = model.fork();
+  const layers = new Map(work.linears());
+  const run = new Run(
+    jobs.map((job) => ({
+      ...job,
+      linear: layers.get(job.name)!,
+      adapter: layers.get(job.name)!.adapter as LoraAdapter,
+    })),
+    plan,
+  );
+  const results = await noGrad(() =>
+    scope(() => (plan.sequences === null ? run.withoutInputs() : run.throughBlocks(work, plan.sequences))),
+  );
+  for (const { name, linear, adapter } of jobs) {
+    const made = layers.get(name)!;
+    const { a, b } = made.adapter as LoraAdapter;
+    adapter.a.write(a.arraySync());
+    adapter.b.write(b.arraySync());
+    if (run.changed.has(name)) [linear.weight, made.weight] = [made.weight, linear.weight];
+  }
+  return jobs.map(({ name }) => results.get(name)!);
+}
+
+class Run {
+  /** Layers that have another weight below. */
+  readonly changed = new Set<string>();
+  private readonly results = new Map<string, LayerInitialization>();
+  private readonly random = new Random(0);
+  private readonly id: string;
+
+  constructor(
+    private readonly jobs: readonly Job[],
+    private readonly plan: Plan,
+  ) {
+    this.id = `${plan.label} ${++runs}`;
+  }
+
+  async withoutInputs(): Promise<ReadonlyMap<string, LayerInitialization>> {
+    for (const job of this.jobs) await this.start(job, null);
+    return this.results;
+  }
+
+  async throughBlocks(model: LanguageModel, sequences: Sequences): Promise<ReadonlyMap<string, LayerInitialization>> {
+    const inputs = new BlockInputs(model, sequences, () => this.throwIfStopped());
+    try {
+      for (const block of model.network.blocks) {
+        const inside = new Set([...block.namedModules()].map(([, module]) => module));
+        const jobs = this.jobs.filter(({ linear }) => inside.has(linear));
+        const { grams } = await inputs.grams(
+          block,
+          jobs.map(({ linear }) => linear),
+        );
+        try {
+          for (const job of jobs) await this.start(job, grams.get(job.linear)!);
+        } finally {
+          for (const gram of new Set(grams.values())) await gram.dispose();
+        }
+        if (this.results.size === this.jobs.length) break;
+        inputs.advance(await inputs.run(block, new Map(), { outputs: true }));
+      }
+      return this.results;
+    } finally {
+      inputs.dispose();
+    }
+  }
+
+  private async start({ name, linear, adapter }: Job, inputs: InputGram | null): Promise<void> {
+    const { rows, columns } = linear;
+    const original = this.plan.original?.get(name)?.weight.dequantize() ?? null;
+    try {
+      const before = original === null ? null : errorsOf(linear, original, inputs, false);
+      const made = await this.plan.start({
+        name,
+        rows,
+        columns,
+        rank: adapter.rank,
+        weight: linear.weight,
+        original,
+        gram: inputs?.gram ?? null,
+        seed: this.random.bits(),
+        requantize: (weight) => this.requantize(name, weight, inputs),
+      });
+      takeOver(linear, adapter, made, name);
+      if (made.weight !== undefined) this.changed.add(name);
+      const after = original === null ? null : errorsOf(linear, original, inputs, true);
+      this.results.set(name, {
+        layer: name,
+        rank: adapter.rank,
+        weightErrorBefore: before?.weight ?? null,
+        weightError: after?.weight ?? null,
+        outputErrorBefore: before?.output ?? null,
+        outputError: after?.output ?? null,
+        predicted: made.predicted === undefined ? null : made.predicted / outputNorm(original!, inputs!.gram),
+      });
+    } finally {
+      original?.dispose();
+    }
+    events.emit("progress", {
+      id: this.id,
+      label: this.plan.label,
+      done: this.results.size,
+      total: this.jobs.length,
+      unit: "layers",
+    });
+    await setImmediate();
+    this.throwIfStopped();
+  }
+
+  private async requantize(name: string, weight: Tensor, inputs: InputGram | null): Promise<PackedWeight> {
+    const { quantizer, options } = this.plan.requantizer!;
+    const made =
+      quantizer.needs === "inputs"
+        ? (await quantizer.quantize(weight, options, inputs!)).packed
+        : scope(() => quantizer.quantize(weight, options));
+    return new PackedWeight(keep(made)).label(name);
+  }
+
+  private throwIfStopped(): void {
+    throwIfAborted("initialize", this.plan.signal);
+    if (isInterrupted()) throw new InterruptedError("initialize", "Stopped. The model is as it was.");
+  }
+}
+
+/** Writes a start into the layer: scaling·B·A is what was fitted. */
+function takeOver(linear: Linear, adapter: LoraAdapter, { a, b, weight }: LayerStart, name: string): void {
+  scaleInPlace(b, 1 / adapter.scaling);
+  adapter.a.write(a.arraySync());
+  adapter.b.write(b.arraySync());
+  a.dispose();
+  b.dispose();
+  if (weight === undefined) return;
+  if (!(weight instanceof PackedWeight)) for (const [, tensor] of weight.namedTensors()) tensor.label("weights", name);
+  linear.replaceWeight(weight);
+}
+
+/** Relative errors of the layer's weight, with or without its adapter. */
+function errorsOf({ weight, adapter }: Linear, original: Tensor, inputs: InputGram | null, withAdapter: boolean) {
+  return scope(() => {
+    const difference = weight.dequantize();
+    if (withAdapter) (adapter as LoraAdapter).addTo(difference);
+    addInPlace(difference, original, -1);
+    const ratio = (part: number, whole: number) => (part === 0 ? 0 : part / whole);
+    return {
+      weight: ratio(globalNorm([difference]), globalNorm([original])),
+      output: inputs === null ? null : ratio(outputNorm(difference, inputs.gram), outputNorm(original, inputs.gram)),
+    };
+  });
+}
+
+/** √tr(WHWᵀ) = ‖X·Wᵀ‖ */
+function outputNorm(weight: Tensor, gram: Tensor): number {
+  return scope(() => Math.sqrt(Math.max(0, total(multiply(matmul(weight, gram), weight)))));
+}
