@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  InterruptedError,
   liveTensors,
   quantize,
   scope,
@@ -74,6 +75,24 @@ describe.each(Object.keys(tuners) as TunerName[])("tuner %s", (name) => {
     expect(logits(fork)).toEqual(before);
     fork.dispose();
     expect(liveTensors()).toBe(live);
+  });
+
+  it("is at a whole step when it is stopped", async () => {
+    using start = make(await base(name), name);
+    using stopped = start.fork();
+    const stop = new AbortController();
+    const options = { ...settings, steps: 1000, schedule: "constant" } as const;
+    const training = train(stopped, { ...options, signal: stop.signal });
+    const loop = async () => {
+      // At some moment of the step that follows.
+      for await (const { step } of training) if (step === 3) setImmediate(() => stop.abort());
+    };
+    await expect(loop()).rejects.toThrow(InterruptedError);
+    const { losses } = await training;
+    expect(losses.length).toBeGreaterThanOrEqual(3);
+    for await (const { step } of train(start, options)) if (step === losses.length) break;
+    const numbers = (model: LanguageModel) => [...model.namedTensors()].map(([, tensor]) => [...tensor.arraySync()]);
+    expect(numbers(stopped)).toEqual(numbers(start));
   });
 
   it("lowers the loss of what it sees", async () => {

@@ -69,5 +69,9 @@ describe("countTrainable", () => {
       countTrainable(config, { method: "lora", rank: 3 }),
     );
     expect(real(tune(model.fork(), { method: "full" }))).toBe(countTrainable(config, { method: "full" }));
+    expect(real(tune(model.fork(), { method: "norm" }))).toBe(countTrainable(config, { method: "norm" }));
+    expect(real(tune(model.fork(), { method: "qat", group: 8 }))).toBe(
+      countTrainable(config, { method: "qat", group: 8 }),
+    );
   });
 });
