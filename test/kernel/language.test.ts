@@ -31,7 +31,7 @@ describe("completion", () => {
     const { matches, typed } = await complete("[1, 2].flatM");
     expect(matches).toEqual(["flatMap"]);
     expect(typed[0]).toMatchObject({ text: "flatMap", type: "method", start: 7, end: 12 });
-    expect(typed[0]!["signature"]).toMatch(/^\(.*callback/s);
+    expect(typed[0]!["signature"]).toMatch(/\(callback.*U\[\]$/s);
   });
 
   it("knows names and types of earlier cells", async () => {

@@ -9,7 +9,7 @@ import type { Completion, Completions, Inspection } from "./language.js";
 
 const MOST_ENTRIES = 500;
 /** Signatures cost time: only what is seen first gets one. */
-const SIGNATURES = 20;
+const SIGNATURES = 100;
 /** What nearly every notebook imports: its types are read before the first question. */
 const UNCHECKED = /^\s*\/\/\s*@ts-nocheck\b/;
 const WARM_UP = 'import "nibble-lab";';
@@ -73,6 +73,7 @@ export class LanguageService {
     const shift = this.draft(source, this.names.fullHeader(declaredIn(source)));
     const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, {
       includeCompletionsForModuleExports: false,
+      includeSymbol: true,
       importModuleSpecifierEnding: "minimal",
     });
     // Inside a string not the word is replaced but what the service says: a part of a path, all of a text.
@@ -83,17 +84,16 @@ export class LanguageService {
     const sorted = entries
       .sort((a, b) => compare(a.sortText, b.sortText) || compare(a.name, b.name))
       .slice(0, MOST_ENTRIES);
-    return { start, end: offset, entries: sorted.map((entry, index) => this.completion(entry, offset + shift, index)) };
+    return { start, end: offset, entries: sorted.map((entry, index) => this.completion(entry, index)) };
   }
 
   inspect(source: string, offset: number): Inspection | null {
     const shift = this.draft(source, this.names.headerFor(source, declaredIn(source)));
-    const at = [offset, offset - 1].find(
-      (place) => place >= 0 && this.service.getQuickInfoAtPosition(this.draftFile, place + shift),
-    );
-    const info = at === undefined ? undefined : this.service.getQuickInfoAtPosition(this.draftFile, at + shift);
+    const quickInfo = (at: number) => this.service.getQuickInfoAtPosition(this.draftFile, at + shift);
+    const info = quickInfo(offset) ?? (offset > 0 ? quickInfo(offset - 1) : undefined);
     if (info === undefined) return null;
-    const signature = withoutImports(ts.displayPartsToString(info.displayParts)) || this.typeAt(at! + shift);
+    const described = withoutImports(ts.displayPartsToString(info.displayParts));
+    const signature = withOwnNames(described || this.typeAt(info.textSpan.start));
     const docs = ts.displayPartsToString(info.documentation);
     const tags = (info.tags ?? []).map((tag) => `@${tag.name} ${ts.displayPartsToString(tag.text)}`.trimEnd());
     const prose = [docs, tags.join("\n")].filter((part) => part !== "");
@@ -114,27 +114,21 @@ export class LanguageService {
     return `const ${node.getText(file)}: ${checker.typeToString(checker.getTypeAtLocation(node))}`;
   }
 
-  private completion(entry: ts.CompletionEntry, position: number, index: number): Completion {
+  private completion({ name, kind, symbol }: ts.CompletionEntry, index: number): Completion {
     const isCallable =
-      entry.kind === ts.ScriptElementKind.functionElement || entry.kind === ts.ScriptElementKind.memberFunctionElement;
-    const wanted = isCallable && index < SIGNATURES;
-    const details = wanted
-      ? this.service.getCompletionEntryDetails(
-          this.draftFile,
-          position,
-          entry.name,
-          undefined,
-          entry.source,
-          undefined,
-          entry.data,
-        )
-      : undefined;
-    const signature = details === undefined ? "" : withoutImports(ts.displayPartsToString(details.displayParts));
-    return {
-      text: entry.name,
-      type: kindWord(entry.kind),
-      signature: /\(.*$/s.exec(signature.replace(/^\(\w+\) /, ""))?.[0] ?? "",
-    };
+      kind === ts.ScriptElementKind.functionElement || kind === ts.ScriptElementKind.memberFunctionElement;
+    const signature = isCallable && symbol !== undefined && index < SIGNATURES ? this.signature(symbol) : "";
+    return { text: name, type: kindWord(kind), signature };
+  }
+
+  /** Parameters and result of a function, as the types say; the service itself would look for the name anew. */
+  private signature(symbol: ts.Symbol): string {
+    const checker = this.service.getProgram()!.getTypeChecker();
+    const target = (symbol.flags & ts.SymbolFlags.Alias) === 0 ? symbol : checker.getAliasedSymbol(symbol);
+    const [first, ...more] = checker.getTypeOfSymbol(target).getCallSignatures();
+    if (first === undefined) return "";
+    const text = withOwnNames(checker.signatureToString(first));
+    return more.length === 0 ? text : `${text} (+${more.length} overload${more.length === 1 ? "" : "s"})`;
   }
 
   /** Puts the cell being written in its place; the result is how far it moved. */
@@ -148,6 +142,8 @@ export class LanguageService {
   }
 }
 
+/** What keeps the names of the kernel's own types apart from those of the user. */
+const OWN_NAMES = /\bNibble(?=[A-Z]\w)/g;
 const internal = ts as unknown as { getTouchingPropertyName(file: ts.SourceFile, position: number): ts.Node };
 
 /** Names that only the generated lines use. */
@@ -166,6 +162,11 @@ function withoutImports(text: string): string {
     .join("\n")
     .replace(/^\(alias\) (?=[\w$]+[(<])/, "function ")
     .replace(/^\(alias\) /, "");
+}
+
+/** Types of the kernel's globals as `%help` names them. */
+function withOwnNames(text: string): string {
+  return text.replace(OWN_NAMES, "");
 }
 
 function kindWord(kind: ts.ScriptElementKind): string {

@@ -64,7 +64,7 @@ function help(): string {
     "names may be declared again in a later cell. The stop button ends a cell and keeps every variable.",
     "",
     "Without an import:",
-    ...entries.map(([, says, signature]) => `  ${signature}\n      ${says}`),
+    ...entries.map(([, says, signature]) => `  ${signature!.replace(/\bNibble(?=[A-Z])/g, "")}\n      ${says}`),
     "",
     "Lines to the kernel:",
     ...Object.entries(magics).map(([name, { says }]) => `  ${name.padEnd(width)}  ${says}`),
