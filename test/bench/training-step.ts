@@ -1,8 +1,8 @@
-/** One measurement of ours: training-step.js qlora|peqa HIDDEN LAYERS INNER VOCABULARY BATCH LENGTH. */
-import { createModel, memory, quantize, train, tune } from "nibble-lab";
+/** One measurement of ours: training-step.js full|qlora|peqa f32|bf16 HIDDEN LAYERS INNER VOCABULARY BATCH LENGTH. */
+import { createModel, memory, quantize, train, tune, type LanguageModel, type Precision } from "nibble-lab";
 
 const STEPS = 4;
-const [kind, ...sizes] = process.argv.slice(2);
+const [kind, precision, ...sizes] = process.argv.slice(2);
 const [hidden, layers, inner, vocabulary, batchSize, length] = sizes.map(Number) as [
   number,
   number,
@@ -11,6 +11,17 @@ const [hidden, layers, inner, vocabulary, batchSize, length] = sizes.map(Number)
   number,
   number,
 ];
+const prepare = {
+  full: (model: LanguageModel) => Promise.resolve(tune(model, { method: "full" })),
+  qlora: async (model: LanguageModel) => {
+    using dense = model;
+    return tune(await quantize(dense, { method: "nf4", doubleQuant: true }), { method: "lora", rank: 16 });
+  },
+  peqa: async (model: LanguageModel) => {
+    using dense = model;
+    return tune(await quantize(dense, { method: "rtn", bits: 4, group: "channel" }), { method: "peqa" });
+  },
+};
 const heads = Math.max(1, Math.floor(hidden / 64));
 const model = createModel(
   {
@@ -22,14 +33,9 @@ const model = createModel(
     maxPositions: 2048,
     tieEmbeddings: false,
   },
-  { seed: 0 },
+  { seed: 0, precision: precision as Precision },
 );
-const small =
-  kind === "qlora"
-    ? await quantize(model, { method: "nf4", doubleQuant: true })
-    : await quantize(model, { method: "rtn", bits: 4, group: "channel" });
-model.dispose();
-const tuned = kind === "qlora" ? tune(small, { method: "lora", rank: 16 }) : tune(small, { method: "peqa" });
+const tuned = await prepare[kind as keyof typeof prepare](model);
 const tokens = Int32Array.from({ length: (STEPS + 2) * batchSize * (length + 1) }, (_, i) => (i * 7919) % vocabulary);
 
 const speeds: number[] = [];

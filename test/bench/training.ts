@@ -1,6 +1,6 @@
 /**
- * A QLoRA and a PEQA training step, ours beside PyTorch + PEFT, each in a process of its own so that peaks can be compared:
- * tokens/s (median of the steps after the first) and peak resident bytes.
+ * A training step, ours beside PyTorch (+ PEFT), each in a process of its own so that peaks can be compared: tokens/s
+ * (median of the steps after the first) and peak resident bytes.
  */
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -25,39 +25,42 @@ const SHAPES: readonly Shape[] = [
   { name: "pocket", hidden: 128, layers: 5, inner: 384, vocabulary: 2048, batch: 8, length: 128 },
   { name: "97.5M Llama", hidden: 768, layers: 12, inner: 2048, vocabulary: 8192, batch: 4, length: 128 },
 ];
-const OURS = ["qlora", "peqa"] as const;
-const PEERS = ["f32", "f32-nf4", "bf16", "bf16-nf4"] as const;
+/** What trains, ours and the rivals' that train the same: a precision, after it the base's storage where it is packed. */
+const CASES = [
+  { ours: "full", peers: ["full-f32", "full-bf16"] },
+  { ours: "qlora", peers: ["lora-f32", "lora-f32-nf4", "lora-bf16", "lora-bf16-nf4"] },
+  { ours: "peqa", peers: ["lora-f32", "lora-f32-nf4", "lora-bf16", "lora-bf16-nf4"] },
+] as const;
+const PRECISIONS = ["f32", "bf16"] as const;
 
 export async function training(python: string | null): Promise<Row[]> {
   const rows: Row[] = [];
   for (const shape of SHAPES) {
     const sizes = [shape.hidden, shape.layers, shape.inner, shape.vocabulary, shape.batch, shape.length].map(String);
-    const peers = new Map<string, Measurement>();
-    for (const kind of python === null ? [] : PEERS) {
-      peers.set(`PyTorch + PEFT ${kind}`, measure(python!, ["test/bench/peers/training.py", kind, ...sizes]));
-    }
-    const rivals = (pick: (m: Measurement) => number) => new Map([...peers].map(([name, m]) => [name, pick(m)]));
-    for (const kind of OURS) {
-      const ours = measure(process.execPath, ["test/bench/lib/bench/training-step.js", kind, ...sizes]);
-      const label = `${shape.name}, ${kind}`;
-      rows.push(
-        ...compare(
-          "training",
-          label,
-          "tokens/s",
-          ours.tokensPerSecond,
-          rivals((m) => m.tokensPerSecond),
-        ),
-      );
-      rows.push(
-        ...compare(
-          "training",
-          label,
-          "bytes",
-          ours.peakBytes,
-          rivals((m) => m.peakBytes),
-        ),
-      );
+    const measured = new Map<string, Measurement>();
+    const peer = (kind: string) => {
+      const known = measured.get(kind) ?? measure(python!, ["test/bench/peers/training.py", kind, ...sizes]);
+      measured.set(kind, known);
+      return known;
+    };
+    for (const { ours, peers } of CASES) {
+      const rivals = new Map(python === null ? [] : peers.map((kind) => [`PyTorch ${kind}`, peer(kind)] as const));
+      const against = (pick: (m: Measurement) => number) => new Map([...rivals].map(([name, m]) => [name, pick(m)]));
+      for (const precision of PRECISIONS) {
+        const own = measure(process.execPath, ["test/bench/lib/bench/training-step.js", ours, precision, ...sizes]);
+        const label = `${shape.name}, ${ours} ${precision}`;
+        const speeds = against((m) => m.tokensPerSecond);
+        rows.push(...compare("training", label, "tokens/s", own.tokensPerSecond, speeds));
+        rows.push(
+          ...compare(
+            "training",
+            label,
+            "bytes",
+            own.peakBytes,
+            against((m) => m.peakBytes),
+          ),
+        );
+      }
     }
   }
   return rows;

@@ -1,8 +1,8 @@
-"""LoRA training steps of a Llama shape with PyTorch + PEFT, optionally on a bitsandbytes NF4 base.
+"""Training steps of a Llama shape with PyTorch, all weights or LoRA through PEFT, optionally on a bitsandbytes NF4 base.
 
-training.py KIND HIDDEN LAYERS INNER VOCABULARY BATCH LENGTH with KIND one of f32, bf16, f32-nf4, bf16-nf4.
-Prints one JSON object: tokensPerSecond (median of the steps after the first) and peakBytes (resident).
-One kind a process, so that each peak is its own. Needs torch, transformers, peft; bitsandbytes for the NF4 kinds.
+training.py KIND HIDDEN LAYERS INNER VOCABULARY BATCH LENGTH with KIND one of full-f32, full-bf16, lora-f32, lora-bf16,
+lora-f32-nf4, lora-bf16-nf4. Prints one JSON object: tokensPerSecond (median of the steps after the first) and peakBytes
+(resident). One kind a process, so that each peak is its own. Needs torch, transformers; peft for LoRA, bitsandbytes for NF4.
 """
 
 import json
@@ -12,7 +12,6 @@ import sys
 import time
 
 import torch
-from peft import LoraConfig, get_peft_model
 from transformers import LlamaConfig, LlamaForCausalLM
 
 STEPS = 4
@@ -39,9 +38,20 @@ def quantize_linears(module, dtype):
             quantize_linears(child, dtype)
 
 
+def with_lora(model, nf4, dtype):
+    """LoRA of rank 16 on every linear layer of the blocks."""
+    from peft import LoraConfig, get_peft_model
+
+    if nf4:
+        quantize_linears(model, dtype)
+        model.is_loaded_in_4bit = True
+    return get_peft_model(model, LoraConfig(r=16, lora_alpha=16, target_modules=LINEARS, task_type="CAUSAL_LM"))
+
+
 def main(kind, *sizes):
     hidden, layers, inner, vocabulary, batch, length = map(int, sizes)
-    dtype = torch.bfloat16 if kind.startswith("bf16") else torch.float32
+    what, precision, *base = kind.split("-")
+    dtype = {"f32": torch.float32, "bf16": torch.bfloat16}[precision]
     torch.manual_seed(0)
     heads = max(1, hidden // 64)
     config = LlamaConfig(
@@ -54,14 +64,9 @@ def main(kind, *sizes):
         max_position_embeddings=2048,
     )
     model = LlamaForCausalLM(config).to(dtype)
-    if kind.endswith("nf4"):
-        quantize_linears(model, dtype)
-        model.is_loaded_in_4bit = True
-    model = get_peft_model(
-        model, LoraConfig(r=16, lora_alpha=16, target_modules=LINEARS, task_type="CAUSAL_LM")
-    )
-    trainable = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(trainable, lr=1e-4)
+    if what == "lora":
+        model = with_lora(model, base == ["nf4"], dtype)
+    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=1e-4)
     seconds = []
     for _ in range(STEPS + 1):
         tokens = torch.randint(0, vocabulary, (batch, length))
