@@ -4,12 +4,13 @@ import { parseArgs } from "node:util";
 import { devices } from "nibble-lab";
 import { table, type Row } from "./report.js";
 import { kernel } from "./kernel.js";
+import { ops } from "./ops.js";
 import { training } from "./training.js";
 
 /** A bench measures its cases; `python` is an interpreter that has the peers, when one was given. */
 export type Bench = (python: string | null) => Promise<Row[]>;
 
-const benches: Readonly<Record<string, Bench>> = { kernel, training };
+const benches: Readonly<Record<string, Bench>> = { kernel, ops, training };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

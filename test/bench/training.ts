@@ -2,8 +2,7 @@
  * A training step, ours beside PyTorch (+ PEFT), each in a process of its own so that peaks can be compared: tokens/s
  * (median of the steps after the first) and peak resident bytes.
  */
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
+import { lastLine } from "./process.js";
 import { compare, type Row } from "./report.js";
 
 interface Shape {
@@ -32,6 +31,8 @@ const CASES = [
   { ours: "peqa", peers: ["lora-f32", "lora-f32-nf4", "lora-bf16", "lora-bf16-nf4"] },
 ] as const;
 const PRECISIONS = ["f32", "bf16"] as const;
+
+const measure = (command: string, args: readonly string[]) => lastLine(command, args) as Measurement;
 
 export async function training(python: string | null): Promise<Row[]> {
   const rows: Row[] = [];
@@ -64,14 +65,4 @@ export async function training(python: string | null): Promise<Row[]> {
     }
   }
   return rows;
-}
-
-/** The last line that the process prints is its measurement. NumPy's and PyTorch's BLAS choose their own kernels. */
-function measure(command: string, args: readonly string[]): Measurement {
-  const env = { ...process.env };
-  delete env.OPENBLAS_CORETYPE;
-  delete env.OPENBLAS_L2_SIZE;
-  const cwd = fileURLToPath(new URL("../../../..", import.meta.url));
-  const output = execFileSync(command, args, { cwd, env, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"] });
-  return JSON.parse(output.trim().split("\n").at(-1)!) as Measurement;
 }

@@ -1,4 +1,4 @@
-//! Element by element, row by row; dense matrix multiply.
+//! Element by element; dense matrix multiply.
 
 use napi_derive::napi;
 use nibble_engine::ops::{elementwise as ops, matmul as dense};
@@ -7,22 +7,58 @@ use nibble_engine::{Engine, Precision};
 use crate::error::{OrThrow, Result};
 use crate::tensor::Handle;
 
-/// `a + b`, of one shape. Also on "gpu".
+/// `a + b`, of one shape or with a vector `b[n]` for every row of `a[.., n]`. Of one shape also on "gpu".
 #[napi(catch_unwind)]
 pub fn add(a: Handle, b: Handle) -> Result<Handle> {
     ops::add(Engine::process(), a, b).or_throw()
 }
 
-/// `a · b` element by element, of one shape.
+/// `a − b`, as `add`.
+#[napi(catch_unwind)]
+pub fn subtract(a: Handle, b: Handle) -> Result<Handle> {
+    ops::subtract(Engine::process(), a, b).or_throw()
+}
+
+/// `a · b` element by element, as `add`.
 #[napi(catch_unwind)]
 pub fn multiply(a: Handle, b: Handle) -> Result<Handle> {
     ops::multiply(Engine::process(), a, b).or_throw()
 }
 
-/// `factor · a`.
+/// `a / b` element by element, as `add`.
 #[napi(catch_unwind)]
-pub fn scale(a: Handle, factor: f64) -> Result<Handle> {
-    ops::scale(Engine::process(), a, factor).or_throw()
+pub fn divide(a: Handle, b: Handle) -> Result<Handle> {
+    ops::divide(Engine::process(), a, b).or_throw()
+}
+
+/// `factor · x`.
+#[napi(catch_unwind)]
+pub fn scale(x: Handle, factor: f64) -> Result<Handle> {
+    ops::scale(Engine::process(), x, factor).or_throw()
+}
+
+/// `x + value`.
+#[napi(catch_unwind)]
+pub fn add_scalar(x: Handle, value: f64) -> Result<Handle> {
+    ops::add_scalar(Engine::process(), x, value).or_throw()
+}
+
+/// `e^x`.
+#[napi(catch_unwind)]
+pub fn exp(x: Handle) -> Result<Handle> {
+    ops::exp(Engine::process(), x).or_throw()
+}
+
+/// `ln x`.
+#[napi(catch_unwind)]
+pub fn log(x: Handle) -> Result<Handle> {
+    ops::log(Engine::process(), x).or_throw()
+}
+
+/// `√x`.
+#[napi(catch_unwind)]
+pub fn sqrt(x: Handle) -> Result<Handle> {
+    ops::sqrt(Engine::process(), x).or_throw()
 }
 
 /// `target += alpha · b`.
@@ -41,52 +77,6 @@ pub fn scale_in_place(target: Handle, factor: f64) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn clamp_in_place(target: Handle, low: f64, high: f64) -> Result<()> {
     ops::clamp_in_place(Engine::process(), target, low, high).or_throw()
-}
-
-/// `x[.., n] + bias[n]`.
-#[napi(catch_unwind)]
-pub fn add_bias(x: Handle, bias: Handle) -> Result<Handle> {
-    ops::add_bias(Engine::process(), x, bias).or_throw()
-}
-
-/// `[m, n]` → `[n]`.
-#[napi(catch_unwind)]
-pub fn sum_rows(x: Handle) -> Result<Handle> {
-    ops::sum_rows(Engine::process(), x).or_throw()
-}
-
-/// The sum of all elements, in double precision and a fixed order.
-#[napi(catch_unwind)]
-pub fn sum(x: Handle) -> Result<f64> {
-    ops::sum(Engine::process(), x).or_throw()
-}
-
-/// `silu(gate) · up`.
-#[napi(catch_unwind)]
-pub fn swiglu_forward(gate: Handle, up: Handle) -> Result<Handle> {
-    ops::swiglu_forward(Engine::process(), gate, up).or_throw()
-}
-
-/// Gradients of `swigluForward`.
-#[napi(object)]
-pub struct SwigluGradients {
-    /// Of `gate`.
-    pub gate: Handle,
-    /// Of `up`.
-    pub up: Handle,
-}
-
-/// Gradients of `swigluForward`.
-#[napi(catch_unwind)]
-pub fn swiglu_backward(dy: Handle, gate: Handle, up: Handle) -> Result<SwigluGradients> {
-    let (gate, up) = ops::swiglu_backward(Engine::process(), dy, gate, up).or_throw()?;
-    Ok(SwigluGradients { gate, up })
-}
-
-/// Softmax over the last dimension.
-#[napi(catch_unwind)]
-pub fn softmax(x: Handle) -> Result<Handle> {
-    ops::softmax(Engine::process(), x).or_throw()
 }
 
 /// Options of `matmul`.

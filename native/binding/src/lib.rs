@@ -6,6 +6,8 @@
 mod convert;
 mod error;
 
+pub mod activation;
+pub mod attention;
 pub mod background;
 pub mod elementwise;
 pub mod fake_quant;
@@ -17,6 +19,7 @@ pub mod optimizer;
 pub mod pca;
 pub mod process;
 pub mod random;
+pub mod reduce;
 pub mod tensor;
 pub mod training;
 pub mod transformer;

@@ -182,6 +182,13 @@ pub fn gather_rows(x: Handle, rows: Handle) -> Result<Handle> {
     data::gather_rows(Engine::process(), x, rows).or_throw()
 }
 
+/// Zeros `[rowCount, …]` to whose row `rows[i]` (i32 `[n]`) row `i` of `x[n, …]` is added.
+#[napi(catch_unwind)]
+pub fn scatter_rows(x: Handle, rows: Handle, row_count: f64) -> Result<Handle> {
+    let row_count = count("scatterRows", "rowCount", row_count).or_throw()?;
+    data::scatter_rows(Engine::process(), x, rows, row_count).or_throw()
+}
+
 /// Rows of several tensors, one after the other.
 #[napi(catch_unwind)]
 pub fn concat_rows(xs: Vec<Handle>) -> Result<Handle> {
@@ -192,4 +199,13 @@ pub fn concat_rows(xs: Vec<Handle>) -> Result<Handle> {
 #[napi(catch_unwind)]
 pub fn transpose(x: Handle) -> Result<Handle> {
     data::transpose(Engine::process(), x).or_throw()
+}
+
+/// Dimension `i` of the result is dimension `axes[i]` of `x`; copied.
+#[napi(catch_unwind)]
+pub fn permute(x: Handle, axes: Vec<f64>) -> Result<Handle> {
+    const OP: &str = "permute";
+    let axes =
+        axes.iter().map(|&axis| count(OP, "axes", axis)).collect::<nibble_engine::Result<Vec<_>>>().or_throw()?;
+    data::permute(Engine::process(), x, &axes).or_throw()
 }

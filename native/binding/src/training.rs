@@ -23,6 +23,8 @@ pub struct CrossEntropyOptions {
     /// What operands are rounded to. Default: "f32".
     #[napi(ts_type = "Precision")]
     pub precision: Option<String>,
+    /// ε: the target counts 1 − ε, all words together ε. Default: 0.
+    pub label_smoothing: Option<f64>,
 }
 
 /// What `linearCrossEntropy` returns.
@@ -59,6 +61,7 @@ pub fn linear_cross_entropy(
         all.want_token_losses = given.want_token_losses.unwrap_or(false);
         all.gradient_scale = given.gradient_scale.unwrap_or(1.0);
         all.precision = Precision::parse("linearCrossEntropy", given.precision.as_deref()).or_throw()?;
+        all.label_smoothing = given.label_smoothing.unwrap_or(0.0);
     }
     let result = cross_entropy::linear_cross_entropy(Engine::process(), x, weight, targets, all).or_throw()?;
     Ok(CrossEntropyResult {

@@ -1,8 +1,9 @@
-//! The parts of a decoder: embedding, normalization, rotary positions, attention, its cache.
+//! The parts of a decoder: embedding, normalization, rotary positions, the cache of keys and values.
 
 use napi_derive::napi;
-use nibble_engine::Engine;
-use nibble_engine::ops::{attention, cache, embedding, norm, rope as positions};
+use nibble_engine::ops::rope::Pairs;
+use nibble_engine::ops::{cache, embedding, norm, rope as positions};
+use nibble_engine::{Engine, Error};
 
 use crate::convert::{count, count_or};
 use crate::error::{OrThrow, Result};
@@ -58,6 +59,124 @@ pub fn rms_norm_backward(
     Ok(RmsNormGradients { x, weight })
 }
 
+/// What `addRmsNormForward` returns.
+#[napi(object)]
+pub struct AddRmsNormResult {
+    /// `x + residual`.
+    pub sum: Handle,
+    /// Its normalization.
+    pub y: Handle,
+    /// `1 / √(mean(sum²) + epsilon)` of each row.
+    pub rstd: Handle,
+}
+
+/// `rmsNormForward` of `x + residual`, in one pass over memory.
+#[napi(catch_unwind)]
+pub fn add_rms_norm_forward(x: Handle, residual: Handle, weight: Handle, epsilon: f64) -> Result<AddRmsNormResult> {
+    let result = norm::add_rms_norm_forward(Engine::process(), x, residual, weight, epsilon).or_throw()?;
+    Ok(AddRmsNormResult { sum: result.sum, y: result.y, rstd: result.rstd })
+}
+
+/// What `layerNormForward` returns.
+#[napi(object)]
+pub struct LayerNormResult {
+    /// `(x − mean)·rstd·weight + bias`.
+    pub y: Handle,
+    /// Mean of each row.
+    pub mean: Handle,
+    /// `1 / √(variance + epsilon)` of each row.
+    pub rstd: Handle,
+}
+
+/// `x[.., n]` · `weight[n]` · `bias[n]` → `y = (x − mean)·rstd·weight + bias`.
+#[napi(catch_unwind)]
+pub fn layer_norm_forward(x: Handle, weight: Handle, bias: Option<Handle>, epsilon: f64) -> Result<LayerNormResult> {
+    let result = norm::layer_norm_forward(Engine::process(), x, weight, bias, epsilon).or_throw()?;
+    Ok(LayerNormResult { y: result.y, mean: result.mean, rstd: result.rstd })
+}
+
+/// Gradients of `layerNormForward`.
+#[napi(object)]
+pub struct LayerNormGradients {
+    /// Of `x`.
+    pub x: Handle,
+    /// Of `weight`, when wanted.
+    pub weight: Option<Handle>,
+    /// Of `bias`, when wanted.
+    pub bias: Option<Handle>,
+}
+
+/// Gradients of `layerNormForward`.
+#[napi(catch_unwind)]
+pub fn layer_norm_backward(
+    dy: Handle,
+    x: Handle,
+    weight: Handle,
+    mean: Handle,
+    rstd: Handle,
+    want_parameters: bool,
+) -> Result<LayerNormGradients> {
+    let engine = Engine::process();
+    let (x, rest) = norm::layer_norm_backward(engine, dy, x, weight, (mean, rstd), want_parameters).or_throw()?;
+    Ok(LayerNormGradients { x, weight: rest.map(|(weight, _)| weight), bias: rest.map(|(_, bias)| bias) })
+}
+
+/// How rotary frequencies are stretched for longer sequences than a model was trained on, as in Hugging Face's transformers.
+#[napi(object)]
+pub struct RopeScaling {
+    /// Which of the four formulas.
+    #[napi(ts_type = "\"linear\" | \"dynamic\" | \"llama3\" | \"yarn\"")]
+    pub kind: String,
+    /// Stretch.
+    pub factor: f64,
+    /// Positions that the model was trained on: all but "linear".
+    pub original_positions: Option<f64>,
+    /// "llama3": wavelengths beyond `originalPositions / lowFrequencyFactor` are stretched. Default: 1.
+    pub low_frequency_factor: Option<f64>,
+    /// "llama3": wavelengths below `originalPositions / highFrequencyFactor` are kept. Default: 4.
+    pub high_frequency_factor: Option<f64>,
+    /// "yarn": rotations above which a frequency is kept. Default: 32.
+    pub beta_fast: Option<f64>,
+    /// "yarn": rotations below which it is stretched. Default: 1.
+    pub beta_slow: Option<f64>,
+    /// "yarn": whether these bounds are rounded outwards to whole pairs. Default: true.
+    pub truncate: Option<bool>,
+    /// "yarn": factor of cosines and sines. Default: `0.1·ln(factor) + 1`, and 1 for factors up to 1.
+    pub attention_factor: Option<f64>,
+}
+
+impl RopeScaling {
+    fn convert(&self, op: &'static str) -> nibble_engine::Result<positions::Scaling> {
+        let factor = self.factor;
+        let original = || {
+            let missing = || Error::option(op, "originalPositions", "missing", "the number of positions trained on");
+            self.original_positions.ok_or_else(missing)
+        };
+        match self.kind.as_str() {
+            "linear" => Ok(positions::Scaling::Linear { factor }),
+            "dynamic" => Ok(positions::Scaling::DynamicNtk { factor, original: original()? }),
+            "llama3" => Ok(positions::Scaling::Llama3 {
+                factor,
+                low: self.low_frequency_factor.unwrap_or(1.0),
+                high: self.high_frequency_factor.unwrap_or(4.0),
+                original: original()?,
+            }),
+            "yarn" => Ok(positions::Scaling::Yarn {
+                factor,
+                original: original()?,
+                beta_fast: self.beta_fast.unwrap_or(32.0),
+                beta_slow: self.beta_slow.unwrap_or(1.0),
+                truncate: self.truncate.unwrap_or(true),
+                attention: self.attention_factor.unwrap_or(0.1 * factor.max(1.0).ln() + 1.0),
+            }),
+            other => {
+                let expected = "one of \"linear\", \"dynamic\", \"llama3\", \"yarn\"";
+                Err(Error::option(op, "kind", format!("\"{other}\""), expected))
+            }
+        }
+    }
+}
+
 /// Options of `rope`.
 #[napi(object)]
 pub struct RopeOptions {
@@ -71,9 +190,15 @@ pub struct RopeOptions {
     pub offset: Option<f64>,
     /// Rotate back: the gradient. Default: false.
     pub inverse: Option<bool>,
+    /// Pairs `2i, 2i + 1` (GPT-J) instead of `i, i + rotary/2` (Llama). Default: false.
+    pub interleaved: Option<bool>,
+    /// Elements of a head that are turned, the first ones. Default: all.
+    pub rotary: Option<f64>,
+    /// Stretch of the frequencies. Default: none.
+    pub scaling: Option<RopeScaling>,
 }
 
-/// Rotary positions on `x[batch·length, heads·headDim]`, half-split pairs; positions offset, offset + 1, …
+/// Rotary positions (Su et al. 2021) on `x[batch·length, heads·headDim]`: positions offset, offset + 1, …
 #[napi(catch_unwind)]
 pub fn rope(x: Handle, options: RopeOptions) -> Result<Handle> {
     const OP: &str = "rope";
@@ -83,78 +208,11 @@ pub fn rope(x: Handle, options: RopeOptions) -> Result<Handle> {
         theta: options.theta,
         offset: count_or(OP, "offset", options.offset, 0).or_throw()?,
         inverse: options.inverse.unwrap_or(false),
+        pairs: if options.interleaved.unwrap_or(false) { Pairs::Interleaved } else { Pairs::HalfSplit },
+        rotary: options.rotary.map(|rotary| count(OP, "rotary", rotary)).transpose().or_throw()?,
+        scaling: options.scaling.map(|scaling| scaling.convert(OP)).transpose().or_throw()?,
     };
     positions::rope(Engine::process(), x, options).or_throw()
-}
-
-/// Options of attention.
-#[napi(object)]
-pub struct AttentionOptions {
-    /// Sequences.
-    pub batch: f64,
-    /// Heads of the queries.
-    pub heads: f64,
-    /// Heads of keys and values: each serves `heads / kvHeads` query heads.
-    pub kv_heads: f64,
-    /// Factor of the scores. Default: `1 / √headDim`.
-    pub scale: Option<f64>,
-}
-
-impl AttentionOptions {
-    fn convert(self, op: &'static str) -> Result<attention::AttentionOptions> {
-        Ok(attention::AttentionOptions {
-            batch: count(op, "batch", self.batch).or_throw()?,
-            heads: count(op, "heads", self.heads).or_throw()?,
-            kv_heads: count(op, "kvHeads", self.kv_heads).or_throw()?,
-            scale: self.scale,
-        })
-    }
-}
-
-/// What `attentionForward` returns.
-#[napi(object)]
-pub struct AttentionResult {
-    /// `[batch·queries, heads·headDim]`.
-    pub y: Handle,
-    /// Logarithms of the softmaxes' denominators, `[batch, heads, queries]`: the gradient needs them.
-    pub log_sum_exp: Handle,
-}
-
-/// Causal attention, block by block: `q[batch·queries, heads·d]`, `k` and `v[batch·keys, kvHeads·d]`; query `i` sees
-/// keys up to position `keys − queries + i`.
-#[napi(catch_unwind)]
-pub fn attention_forward(q: Handle, k: Handle, v: Handle, options: AttentionOptions) -> Result<AttentionResult> {
-    let options = options.convert("attentionForward")?;
-    let (y, log_sum_exp) = attention::attention_forward(Engine::process(), q, k, v, options).or_throw()?;
-    Ok(AttentionResult { y, log_sum_exp })
-}
-
-/// Gradients of `attentionForward`.
-#[napi(object)]
-pub struct AttentionGradients {
-    /// Of `q`.
-    pub q: Handle,
-    /// Of `k`.
-    pub k: Handle,
-    /// Of `v`.
-    pub v: Handle,
-}
-
-/// Gradients of `attentionForward`, from its arguments and both of its results.
-#[napi(catch_unwind)]
-pub fn attention_backward(
-    dy: Handle,
-    q: Handle,
-    k: Handle,
-    v: Handle,
-    y: Handle,
-    log_sum_exp: Handle,
-    options: AttentionOptions,
-) -> Result<AttentionGradients> {
-    let options = options.convert("attentionBackward")?;
-    let saved = attention::AttentionSaved { q, k, v, y, log_sum_exp };
-    let [q, k, v] = attention::attention_backward(Engine::process(), dy, saved, options).or_throw()?;
-    Ok(AttentionGradients { q, k, v })
 }
 
 /// Writes `x[batch·n, width]` at rows `position …` of each sequence of `cache[batch, capacity, width]`.

@@ -13,13 +13,15 @@ pub enum DType {
     BF16,
     /// 32-bit signed integer: token ids, row numbers.
     I32,
+    /// 8-bit signed integer, for storage.
+    I8,
     /// Bytes: packed codes.
     U8,
 }
 
 impl DType {
     /// All of them, in the order that messages print.
-    pub const ALL: [DType; 5] = [DType::F32, DType::F16, DType::BF16, DType::I32, DType::U8];
+    pub const ALL: [DType; 6] = [DType::F32, DType::F16, DType::BF16, DType::I32, DType::I8, DType::U8];
 
     /// The name in JavaScript.
     pub fn name(self) -> &'static str {
@@ -28,6 +30,7 @@ impl DType {
             DType::F16 => "f16",
             DType::BF16 => "bf16",
             DType::I32 => "i32",
+            DType::I8 => "i8",
             DType::U8 => "u8",
         }
     }
@@ -37,7 +40,7 @@ impl DType {
         match self {
             DType::F32 | DType::I32 => 4,
             DType::F16 | DType::BF16 => 2,
-            DType::U8 => 1,
+            DType::I8 | DType::U8 => 1,
         }
     }
 

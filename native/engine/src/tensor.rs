@@ -160,6 +160,9 @@ impl Element for f32 {
 impl Element for i32 {
     const DTYPE: DType = DType::I32;
 }
+impl Element for i8 {
+    const DTYPE: DType = DType::I8;
+}
 impl Element for u8 {
     const DTYPE: DType = DType::U8;
 }

@@ -23,7 +23,7 @@ fn assert_adds_up(e: &Engine) {
 #[test]
 fn categories_and_the_peak_add_up_while_operations_run() {
     let (e, mut random) = (Engine::default(), Random::new(60));
-    let options = attention::AttentionOptions { batch: 1, heads: 2, kv_heads: 1, scale: None };
+    let options = attention::AttentionOptions::new(1, 2, 1);
     let mut results = Vec::new();
     for n in [3, 20, 9] {
         let (q, k) = (normal(&e, &mut random, &[n, 8]), normal(&e, &mut random, &[n, 4]));
@@ -73,7 +73,7 @@ fn an_operation_that_hits_the_limit_leaves_nothing() {
     let e = Engine::default();
     let x = tensor(&e, &[100, 8], &[1.0; 800]);
     let (live, tensors) = (e.ledger().stats()[0].1.live, e.live_tensors());
-    let options = attention::AttentionOptions { batch: 1, heads: 2, kv_heads: 2, scale: None };
+    let options = attention::AttentionOptions::new(1, 2, 2);
     for extra in (0..20_000).step_by(1700) {
         e.ledger().set_limit(live + extra);
         if let Ok((y, lse)) = attention::attention_forward(&e, x, x, x, options) {

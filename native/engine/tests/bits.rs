@@ -5,7 +5,7 @@ use nibble_engine::format::Format;
 use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::cross_entropy::{CrossEntropyOptions, linear_cross_entropy};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
-use nibble_engine::ops::{data, elementwise, linear, norm, optimizer};
+use nibble_engine::ops::{data, linear, norm, optimizer, reduce, softmax};
 use nibble_engine::{Engine, Precision};
 
 use crate::helpers::{LABEL, ids, normal, read, tensor};
@@ -21,12 +21,12 @@ fn results() -> Vec<Vec<f32>> {
     let targets = ids(&e, &(0..tokens as i32).collect::<Vec<_>>());
     let mut kept = vec![data::tensor_random_normal(&e, &[100_000], 1.0, 3.0, LABEL).unwrap()];
     kept.push(matmul(&e, x, w, MatmulOptions { transpose_b: true, ..MatmulOptions::default() }).unwrap());
-    kept.push(elementwise::sum_rows(&e, kept[1]).unwrap());
-    kept.push(elementwise::softmax(&e, kept[1]).unwrap());
+    kept.push(reduce::sum_rows(&e, kept[1]).unwrap());
+    kept.push(softmax::softmax_forward(&e, kept[1]).unwrap());
     let (y, rstd) = norm::rms_norm_forward(&e, x, gain, 1e-5).unwrap();
     let (dx, dgain) = norm::rms_norm_backward(&e, y, x, gain, rstd, true).unwrap();
     kept.extend([y, rstd, dx, dgain.unwrap()]);
-    let options = AttentionOptions { batch: 2, heads: 4, kv_heads: 2, scale: None };
+    let options = AttentionOptions::new(2, 4, 2);
     let narrow = normal(&e, &mut random, &[tokens, width / 2]).handle;
     let (y, log_sum_exp) = attention_forward(&e, x, narrow, narrow, options).unwrap();
     let saved = AttentionSaved { q: x, k: narrow, v: narrow, y, log_sum_exp };
@@ -62,7 +62,7 @@ fn results() -> Vec<Vec<f32>> {
     optimizer::adamw_step(&e, &[w], &[loss.weight.unwrap()], &[zeros()], &[zeros()], step).unwrap();
     kept.push(w);
     let mut all: Vec<_> = kept.iter().map(|&handle| read(&e, handle)).collect();
-    let sums = [elementwise::sum(&e, kept[0]).unwrap(), optimizer::global_norm(&e, &kept).unwrap(), loss.loss];
+    let sums = [reduce::sum(&e, kept[0]).unwrap(), optimizer::global_norm(&e, &kept).unwrap(), loss.loss];
     all.push(sums.iter().flat_map(|v| [*v as f32, (v - f64::from(*v as f32)) as f32]).collect());
     all
 }

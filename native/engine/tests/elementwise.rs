@@ -1,8 +1,9 @@
 //! Elementwise operations, matrix multiply, rows, casts.
 
+use nibble_engine::ops::activation::{self, Activation};
 use nibble_engine::ops::data::{self, Label};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
-use nibble_engine::ops::{elementwise as ops, embedding};
+use nibble_engine::ops::{elementwise as ops, embedding, reduce, softmax};
 use nibble_engine::reference;
 use nibble_engine::{Category, DType, Engine};
 
@@ -43,13 +44,13 @@ fn sums_and_bias_agree_with_double_precision() {
     let (e, mut random) = (Engine::default(), Random::new(2));
     for (m, n) in [(0, 3), (1, 1), (5, 0), (127, 3), (128, 16), (129, 17), (300, 65)] {
         let (x, bias) = (normal(&e, &mut random, &[m, n]), normal(&e, &mut random, &[n]));
-        let y = ops::add_bias(&e, x.handle, bias.handle).unwrap();
+        let y = ops::add(&e, x.handle, bias.handle).unwrap();
         let expected: Vec<f64> = x.values.iter().enumerate().map(|(i, v)| v + bias.values[i % n]).collect();
         assert_close("addBias", &read(&e, y), &expected, 1e-6);
         let expected = if n == 0 { vec![] } else { reference::elementwise::sum_rows(&x.values, n) };
-        assert_close("sumRows", &read(&e, ops::sum_rows(&e, x.handle).unwrap()), &expected, 1e-6);
+        assert_close("sumRows", &read(&e, reduce::sum_rows(&e, x.handle).unwrap()), &expected, 1e-6);
         let total: f64 = x.values.iter().sum();
-        assert!((ops::sum(&e, x.handle).unwrap() - total).abs() < 1e-9);
+        assert!((reduce::sum(&e, x.handle).unwrap() - total).abs() < 1e-9);
     }
 }
 
@@ -59,29 +60,10 @@ fn softmax_agrees_and_stands_large_numbers() {
     for (m, n) in [(0, 4), (1, 1), (3, 7), (65, 33), (2, 4099)] {
         let x = normal(&e, &mut random, &[m, n]);
         let expected = reference::elementwise::softmax(&x.values, n);
-        assert_close("softmax", &read(&e, ops::softmax(&e, x.handle).unwrap()), &expected, 1e-6);
+        assert_close("softmax", &read(&e, softmax::softmax_forward(&e, x.handle).unwrap()), &expected, 1e-6);
     }
     let x = tensor(&e, &[1, 3], &[1e30, 1e30, f32::NEG_INFINITY]);
-    assert_eq!(read(&e, ops::softmax(&e, x).unwrap()), [0.5, 0.5, 0.0]);
-}
-
-#[test]
-fn swiglu_and_its_gradients_agree() {
-    let (e, mut random) = (Engine::default(), Random::new(4));
-    for n in LENGTHS {
-        let gate = normal(&e, &mut random, &[n]);
-        let up = normal(&e, &mut random, &[n]);
-        let dy = normal(&e, &mut random, &[n]);
-        let y = ops::swiglu_forward(&e, gate.handle, up.handle).unwrap();
-        assert_close("swiglu", &read(&e, y), &reference::elementwise::swiglu(&gate.values, &up.values), 1e-6);
-        let (dgate, dup) = ops::swiglu_backward(&e, dy.handle, gate.handle, up.handle).unwrap();
-        if n > 1000 {
-            continue;
-        }
-        let loss = |gate: &[f64], up: &[f64]| dot(&reference::elementwise::swiglu(gate, up), &dy.values);
-        assert_gradient("dgate", &read(&e, dgate), &gate.values, |gate| loss(gate, &up.values));
-        assert_gradient("dup", &read(&e, dup), &up.values, |up| loss(&gate.values, up));
-    }
+    assert_eq!(read(&e, softmax::softmax_forward(&e, x).unwrap()), [0.5, 0.5, 0.0]);
 }
 
 #[test]
@@ -89,10 +71,10 @@ fn swiglu_stands_large_gates() {
     let e = Engine::default();
     let gate = tensor(&e, &[4], &[-1e4, -100.0, 100.0, 1e4]);
     let up = tensor(&e, &[4], &[1.0; 4]);
-    let y = read(&e, ops::swiglu_forward(&e, gate, up).unwrap());
+    let y = read(&e, activation::gated_forward(&e, gate, up, Activation::Silu).unwrap());
     assert!(y[0].abs() < 1e-30 && y[1].abs() < 1e-30, "{y:?}");
     assert_eq!(y[2..], [100.0, 1e4]);
-    let (dgate, dup) = ops::swiglu_backward(&e, up, gate, up).unwrap();
+    let (dgate, dup) = activation::gated_backward(&e, up, gate, up, Activation::Silu).unwrap();
     assert!(read(&e, dgate).iter().chain(&read(&e, dup)).all(|v| v.is_finite()));
 }
 
@@ -177,6 +159,8 @@ fn casts_round_ties_to_even_and_come_back() {
     let x = tensor(&e, &[4], &[0.5, 1.5, -3.0, 300.0]);
     let bytes = data::tensor_cast(&e, x, DType::U8, LABEL).unwrap();
     assert_eq!(data::tensor_read(&e, bytes).unwrap(), [0, 2, 0, 255]);
+    let bytes = data::tensor_cast(&e, x, DType::I8, LABEL).unwrap();
+    assert_eq!(read(&e, data::tensor_cast(&e, bytes, DType::F32, LABEL).unwrap()), [0.0, 2.0, -3.0, 127.0]);
 }
 
 #[test]

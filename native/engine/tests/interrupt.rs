@@ -5,7 +5,7 @@ use std::time::Duration;
 use nibble_engine::Engine;
 use nibble_engine::ops::cross_entropy::{CrossEntropyOptions, linear_cross_entropy};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
-use nibble_engine::ops::{attention, elementwise, norm};
+use nibble_engine::ops::{activation, attention, elementwise, norm, softmax};
 
 use crate::helpers::{ids, normal, tensor};
 use crate::random::Random;
@@ -16,15 +16,15 @@ fn every_operation_stops_at_once_while_the_flag_is_up() {
     let x = normal(&e, &mut random, &[64, 32]).handle;
     let weight = normal(&e, &mut random, &[32]).handle;
     let targets = ids(&e, &[1; 64]);
-    let options = attention::AttentionOptions { batch: 1, heads: 2, kv_heads: 2, scale: None };
+    let options = attention::AttentionOptions::new(1, 2, 2);
     let (live, tensors) = (e.ledger().stats()[0].1.live, e.live_tensors());
     e.interrupt();
     assert!(e.is_interrupted());
     let both = MatmulOptions { transpose_b: true, ..MatmulOptions::default() };
     let results = [
         elementwise::add(&e, x, x).map(drop),
-        elementwise::softmax(&e, x).map(drop),
-        elementwise::swiglu_forward(&e, x, x).map(drop),
+        softmax::softmax_forward(&e, x).map(drop),
+        activation::gated_forward(&e, x, x, activation::Activation::Silu).map(drop),
         matmul(&e, x, x, both).map(drop),
         norm::rms_norm_forward(&e, x, weight, 1e-5).map(drop),
         attention::attention_forward(&e, x, x, x, options).map(drop),

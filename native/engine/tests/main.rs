@@ -12,6 +12,7 @@
 mod account;
 mod attention;
 mod bits;
+mod conformance;
 mod doors;
 mod elementwise;
 mod fake_quant;
@@ -25,8 +26,8 @@ mod interrupt;
 mod linalg;
 mod linear;
 mod losses;
-mod norms;
 mod optimizers;
 mod pca;
 mod random;
 mod random_tensors;
+mod rules;

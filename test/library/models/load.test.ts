@@ -107,8 +107,9 @@ describe("loadModel", () => {
   it.each([
     [{ model_type: "lama" }, UnsupportedError, 'model_type "lama". Supported: llama. Did you mean "llama"?'],
     [{ model_type: "gpt2" }, UnsupportedError, 'model_type "gpt2". Supported: llama.'],
-    [{ rope_scaling: { rope_type: "yarn" } }, UnsupportedError, 'rope_scaling = {"rope_type":"yarn"}'],
-    [{ rope_parameters: { rope_type: "llama3" } }, UnsupportedError, "rope_parameters.rope_type"],
+    [{ rope_scaling: { rope_type: "longrope" } }, UnsupportedError, 'rope_scaling.rope_type = "longrope"'],
+    [{ rope_parameters: { rope_type: "llama3" } }, FormatError, "rope_parameters.low_freq_factor"],
+    [{ rope_scaling: { type: "linear", factor: 0 } }, FormatError, "rope_scaling.factor is 0"],
     [
       { hidden_act: "gelu" },
       UnsupportedError,

@@ -10,6 +10,8 @@ interface Case {
   readonly inputs: Readonly<Record<string, Numbers>>;
   readonly run: (inputs: Record<string, Tensor>) => Tensor;
   readonly expected: (inputs: Record<string, Numbers>) => Numbers;
+  /** Where a gradient is rounded on its way. */
+  readonly gradientTolerance?: number;
 }
 
 const random = new Random(11);
@@ -49,26 +51,61 @@ const packedCase = (title: string, group: number, groups: number): Case => ({
 
 const gridWeight = normal(4, width);
 const gridScales = numbers([4, 2], (i) => Math.fround(0.4 + 0.03 * i));
+/** An operation of two tensors, of one shape and with a vector beside rows. */
+function pairs(
+  op: (a: Tensor, b: Tensor) => Tensor,
+  f: (a: number, b: number) => number,
+  second: (b: number) => number = (b) => b,
+): Case[] {
+  return [[rows, width], [width]].map((shape) => ({
+    title: shape.length === 2 ? "of one shape" : "with a vector",
+    inputs: { a: normal(rows, width), b: apply(normal(...shape), (x) => Math.fround(second(x))) },
+    run: ({ a, b }) => op(a!, b!),
+    expected: ({ a, b }) => numbers(a!.shape, (i) => f(a!.data[i]!, b!.data[i % b!.data.length]!)),
+  }));
+}
+/** An operation of one tensor, element by element after `rowwise`. */
+function each(
+  op: (x: Tensor) => Tensor,
+  f: (x: number) => number,
+  first: (x: number) => number = (x) => x,
+  rowwise: (x: Numbers) => Numbers = (x) => x,
+): Case[] {
+  return [
+    {
+      title: "every element",
+      inputs: { x: apply(normal(rows, width), (x) => Math.fround(first(x))) },
+      run: ({ x }) => op(x!),
+      expected: ({ x }) => apply(rowwise(x!), f),
+    },
+  ];
+}
+const apply = (x: Numbers, f: (value: number) => number) => numbers(x.shape, (i) => f(x.data[i]!));
+const activations = ["relu", "silu", "gelu", "geluTanh"] as const;
+const mask = [1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1, 1];
+/** Elements that p 0.25, seed 7, offset 3 keep. */
+const kept = new Set(
+  Array.from({ length: rows * width }, (_, i) => i).filter((i) => reference.philox(7, 3, i) >= 0.25 * 2 ** 32),
+);
 
 const heads = { batch: 2, heads: 4, kvHeads: 2 };
 const turns = { length: 5, heads: 2, theta: 100, offset: 3 };
 const targets = [3, 0, -100, 6, 2];
 
 const cases: { readonly [K in library.OpName]: readonly Case[] } = {
-  add: [
+  add: pairs(library.add, (x, y) => x + y),
+  activation: activations.map((kind) => ({
+    title: kind,
+    inputs: { x: normal(rows, width) },
+    run: ({ x }) => library.activation(x!, kind),
+    expected: ({ x }) => numbers(x!.shape, (i) => reference.activation(kind, x!.data[i]!)),
+  })),
+  addScalar: [
     {
-      title: "a sum",
-      inputs: { a: normal(rows, width), b: normal(rows, width) },
-      run: ({ a, b }) => library.add(a!, b!),
-      expected: ({ a, b }) => reference.map2(a!, b!, (x, y) => x + y),
-    },
-  ],
-  addBias: [
-    {
-      title: "a bias on each row",
-      inputs: { x: normal(rows, width), bias: normal(width) },
-      run: ({ x, bias }) => library.addBias(x!, bias!),
-      expected: ({ x, bias }) => reference.addBias(x!, bias!),
+      title: "a negative number",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.addScalar(x!, -1.5),
+      expected: ({ x }) => numbers(x!.shape, (i) => x!.data[i]! - 1.5),
     },
   ],
   attention: [
@@ -84,7 +121,88 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       run: ({ q, k, v }) => library.attention(q!, k!, v!, heads),
       expected: ({ q, k, v }) => reference.attention(q!, k!, v!, heads),
     },
+    {
+      title: "a window, a soft cap, slopes and lengths",
+      inputs: { q: normal(10, 16), k: normal(10, 8), v: normal(10, 8) },
+      run: ({ q, k, v }) =>
+        library.attention(q!, k!, v!, {
+          ...heads,
+          window: 3,
+          softCap: 2,
+          slopes: Tensor.from([0.5, 0.25, 0.125, 0]),
+          lengths: int32([5, 4]),
+        }),
+      expected: ({ q, k, v }) =>
+        reference.attention(q!, k!, v!, {
+          ...heads,
+          window: 3,
+          softCap: 2,
+          slopes: [0.5, 0.25, 0.125, 0],
+          lengths: [5, 4],
+        }),
+    },
+    {
+      title: "both directions under a mask",
+      inputs: { q: normal(10, 16), k: normal(14, 8), v: normal(14, 8) },
+      run: ({ q, k, v }) =>
+        library.attention(q!, k!, v!, { ...heads, causal: false, keyMask: Tensor.from(Uint8Array.from(mask), [2, 7]) }),
+      expected: ({ q, k, v }) => reference.attention(q!, k!, v!, { ...heads, causal: false, keyMask: mask }),
+    },
   ],
+  biasActivation: activations.map((kind) => ({
+    title: kind,
+    inputs: { x: normal(rows, width), bias: normal(width) },
+    run: ({ x, bias }) => library.biasActivation(x!, bias!, kind),
+    expected: ({ x, bias }) =>
+      numbers(x!.shape, (i) => reference.activation(kind, x!.data[i]! + bias!.data[i % width]!)),
+  })),
+  cast: [
+    {
+      title: "to bf16 and back, of numbers that fit",
+      inputs: { x: numbers([rows, width], (i) => i / 8) },
+      run: ({ x }) => library.cast(library.cast(x!, "bf16"), "f32"),
+      expected: ({ x }) => x!,
+      gradientTolerance: 2 ** -8,
+    },
+  ],
+  divide: pairs(
+    library.divide,
+    (x, y) => x / y,
+    (x) => 0.5 + Math.abs(x),
+  ),
+  dropout: [
+    {
+      title: "the same elements in both passes",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.dropout(x!, { p: 0.25, seed: 7, offset: 3 }),
+      expected: ({ x }) => numbers(x!.shape, (i) => (kept.has(i) ? x!.data[i]! / 0.75 : 0)),
+    },
+  ],
+  exp: each(library.exp, Math.exp),
+  gatedActivation: activations.map((kind) => ({
+    title: kind,
+    inputs: { gate: normal(rows, width), up: normal(rows, width) },
+    run: ({ gate, up }) => library.gatedActivation(gate!, up!, kind),
+    expected: ({ gate, up }) => reference.map2(gate!, up!, (g, u) => reference.activation(kind, g) * u),
+  })),
+  gatherRows: [
+    {
+      title: "a repeated row",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.gatherRows(x!, int32([4, 0, 4])),
+      expected: ({ x }) => reference.rows(x!, [4, 0, 4]),
+    },
+  ],
+  layerNorm: [
+    {
+      title: "epsilon 1e-5",
+      inputs: { x: normal(rows, width), weight: normal(width), bias: normal(width) },
+      run: ({ x, weight, bias }) => library.layerNorm(x!, weight!, bias!, 1e-5),
+      expected: ({ x, weight, bias }) => reference.layerNorm(x!, weight!, bias!, 1e-5),
+    },
+  ],
+  log: each(library.log, Math.log, (x) => 0.5 + Math.abs(x)),
+  logSoftmax: each(library.logSoftmax, Math.log, (x) => x, reference.softmaxRows),
   embedding: [
     {
       title: "a repeated id",
@@ -127,6 +245,12 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       run: ({ x, weight }) => library.linearCrossEntropy(x!, weight!, int32(targets), { ignoreIndex: -100 }),
       expected: ({ x, weight }) => reference.linearCrossEntropy(x!, weight!, targets, -100),
     },
+    {
+      title: "smoothed labels",
+      inputs: { x: normal(rows, width), weight: normal(7, width) },
+      run: ({ x, weight }) => library.linearCrossEntropy(x!, weight!, int32(targets), { labelSmoothing: 0.2 }),
+      expected: ({ x, weight }) => reference.linearCrossEntropy(x!, weight!, targets, -100, 0.2),
+    },
   ],
   loraJoin: [
     {
@@ -167,15 +291,24 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       expected: ({ a, b }) => reference.matmul(a!, b!, { transposeA: true, transposeB: true }),
     },
   ],
-  multiply: [
+  multiply: pairs(library.multiply, (x, y) => x * y),
+  packedLinear: [packedCase("a scale a row", 0, 1), packedCase("a scale for three inputs", 3, 2)],
+  permute: [
     {
-      title: "a product",
-      inputs: { a: normal(rows, width), b: normal(rows, width) },
-      run: ({ a, b }) => library.multiply(a!, b!),
-      expected: ({ a, b }) => reference.map2(a!, b!, (x, y) => x * y),
+      title: "three dimensions",
+      inputs: { x: normal(2, 3, 4) },
+      run: ({ x }) => library.permute(x!, [2, 0, 1]),
+      expected: ({ x }) => numbers([4, 2, 3], (i) => x!.data[(i % 6) * 4 + Math.floor(i / 6)]!),
     },
   ],
-  packedLinear: [packedCase("a scale a row", 0, 1), packedCase("a scale for three inputs", 3, 2)],
+  reduce: (["sum", "mean", "max", "norm"] as const).flatMap((kind) =>
+    (["all", "rows", "columns"] as const).map((over) => ({
+      title: `${kind} over ${over}`,
+      inputs: { x: normal(rows, width) },
+      run: ({ x }: Record<string, Tensor>) => library[kind](x!, over),
+      expected: ({ x }: Record<string, Numbers>) => reference.reduce(x!, kind, over),
+    })),
+  ),
   reshape: [
     {
       title: "three dimensions",
@@ -199,6 +332,13 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       run: ({ x }) => library.rope(x!, turns),
       expected: ({ x }) => reference.rope(x!, turns),
     },
+    {
+      title: "interleaved pairs of the first numbers, stretched",
+      inputs: { x: normal(10, 16) },
+      run: ({ x }) =>
+        library.rope(x!, { ...turns, interleaved: true, rotary: 6, scaling: { kind: "linear", factor: 2 } }),
+      expected: ({ x }) => reference.rope(x!, { ...turns, interleaved: true, rotary: 6, factor: 2 }),
+    },
   ],
   scale: [
     {
@@ -208,20 +348,34 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       expected: ({ x }) => numbers(x!.shape, (i) => -1.5 * x!.data[i]!),
     },
   ],
-  sum: [
+  scatterRows: [
     {
-      title: "all elements",
-      inputs: { x: normal(rows, width) },
-      run: ({ x }) => library.sum(x!),
-      expected: ({ x }) => numbers([1], () => x!.data.reduce((a, b) => a + b, 0)),
+      title: "a repeated row",
+      inputs: { x: normal(3, width) },
+      run: ({ x }) => library.scatterRows(x!, int32([3, 1, 3]), 4),
+      expected: ({ x }) =>
+        numbers([4, width], (i) =>
+          [3, 1, 3].reduce(
+            (sum, row, n) => sum + (row === Math.floor(i / width) ? x!.data[n * width + (i % width)]! : 0),
+            0,
+          ),
+        ),
     },
   ],
-  swiglu: [
+  softmax: each(
+    library.softmax,
+    (x) => x,
+    (x) => x,
+    reference.softmaxRows,
+  ),
+  sqrt: each(library.sqrt, Math.sqrt, (x) => 0.5 + Math.abs(x)),
+  subtract: pairs(library.subtract, (x, y) => x - y),
+  transpose: [
     {
-      title: "gate and up",
-      inputs: { gate: normal(rows, width), up: normal(rows, width) },
-      run: ({ gate, up }) => library.swiglu(gate!, up!),
-      expected: ({ gate, up }) => reference.swiglu(gate!, up!),
+      title: "a matrix",
+      inputs: { x: normal(rows, width) },
+      run: ({ x }) => library.transpose(x!),
+      expected: ({ x }) => numbers([width, rows], (i) => x!.data[(i % rows) * width + Math.floor(i / rows)]!),
     },
   ],
 };
@@ -277,8 +431,9 @@ describe.each(Object.entries(cases))("%s", (name, list) => {
           (changed) => pairing(one.expected({ ...one.inputs, [key]: changed })),
           value,
         );
-        expectClose(together.get(key)!, expected, 2e-5, `d${key}`);
-        expectClose(gradients(one, [key]).get(key)!, expected, 2e-5, `d${key} alone`);
+        const tolerance = one.gradientTolerance ?? 2e-5;
+        expectClose(together.get(key)!, expected, tolerance, `d${key}`);
+        expectClose(gradients(one, [key]).get(key)!, expected, tolerance, `d${key} alone`);
       }
     });
     expect(liveTensors()).toBe(before);

@@ -1,8 +1,8 @@
 import { open, rename, type FileHandle } from "node:fs/promises";
 import { DTypeError, FormatError, OptionError, UnsupportedError } from "../errors.js";
 import { didYouMean, shown } from "../options.js";
-import type { Category, DType } from "../tensor/dtype.js";
-import { cast } from "../tensor/kernels.js";
+import { viewBytes, type Category, type DType } from "../tensor/dtype.js";
+import { cast } from "../tensor/ops.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** Bytes of an element of every dtype of the format, and ours where we read it. */
@@ -17,7 +17,7 @@ const fileDtypes: Readonly<Record<string, { readonly bytes: number; readonly our
   I16: { bytes: 2 },
   I32: { bytes: 4, ours: "i32" },
   I64: { bytes: 8 },
-  I8: { bytes: 1 },
+  I8: { bytes: 1, ours: "i8" },
   U16: { bytes: 2 },
   U32: { bytes: 4 },
   U64: { bytes: 8 },
@@ -87,7 +87,7 @@ export class SafetensorsFile {
       );
     }
     const bytes = await bytesAt(this.handle, entry.start, entry.end - entry.start, this.path);
-    const tensor = Tensor.from(asArray(bytes, dtype), entry.shape, { dtype, category, owner });
+    const tensor = Tensor.from(viewBytes(bytes, dtype), entry.shape, { dtype, category, owner });
     if (dtype !== "f16" && dtype !== "bf16") return tensor;
     const wide = cast(tensor, "f32", category, owner);
     tensor.dispose();
@@ -100,7 +100,7 @@ export class SafetensorsFile {
 }
 
 /**
- * Writes tensors (f32, f16, bf16, i32, u8) to a safetensors file, through a temporary file beside it: either all of it is there or nothing.
+ * Writes tensors (f32, f16, bf16, i32, i8, u8) to a safetensors file, through a temporary file beside it: either all of it is there or nothing.
  *
  * @example
  * await writeSafetensors("adapter.safetensors", new Map([["a", tensor]]), { format: "pt" });
@@ -241,13 +241,4 @@ function checkEntry(name: string, entry: unknown, dataStart: number, size: numbe
 
 function isCounts(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && (entry as number) >= 0);
-}
-
-function asArray(bytes: Buffer, dtype: DType): Float32Array | Int32Array | Uint16Array | Uint8Array {
-  const { buffer, byteOffset, byteLength } = bytes;
-  if (dtype === "u8") return bytes;
-  if (dtype === "f32") return new Float32Array(buffer, byteOffset, byteLength / 4);
-  return dtype === "i32"
-    ? new Int32Array(buffer, byteOffset, byteLength / 4)
-    : new Uint16Array(buffer, byteOffset, byteLength / 2);
 }

@@ -1,3 +1,5 @@
+import type { RopeScaling } from "../tensor/ops.js";
+
 /** A decoder's architecture, whatever checkpoint it came from. */
 export interface ModelConfig {
   /** The family whose names its files use. */
@@ -13,6 +15,8 @@ export interface ModelConfig {
   readonly maxPositions: number;
   readonly normEpsilon: number;
   readonly ropeTheta: number;
+  /** Stretch of the rotary frequencies; left out: none. */
+  readonly ropeScaling?: RopeScaling;
   /** The output layer is the embedding. */
   readonly tieEmbeddings: boolean;
   readonly attentionBias: boolean;

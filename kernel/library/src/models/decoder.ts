@@ -120,7 +120,7 @@ export class Decoder extends Module {
       ];
       return new Block(
         norm(`blocks.${layer}.attentionNorm`),
-        new Attention(q, k, v, o, layer, { heads: config.heads, kvHeads: config.kvHeads, ropeTheta: config.ropeTheta }),
+        new Attention(q, k, v, o, layer, config),
         norm(`blocks.${layer}.mlpNorm`),
         new GatedMlp(linear(`${mlp}.gate_proj`), linear(`${mlp}.up_proj`), linear(`${mlp}.down_proj`)),
         layer,

@@ -1,4 +1,5 @@
 import type { ModelConfig } from "./config.js";
+import { readRopeScaling, writeRopeScaling } from "./rope-scaling.js";
 import { FormatError, UnsupportedError } from "../errors.js";
 import { shown } from "../options.js";
 
@@ -31,6 +32,8 @@ export const llama: ModelFamily = {
     const read = (name: string, fallback?: number) => count(raw, name, path, fallback);
     const heads = read("num_attention_heads");
     const hiddenSize = read("hidden_size");
+    const maxPositions = read("max_position_embeddings", 2048);
+    const ropeScaling = readRopeScaling(raw, maxPositions, path);
     const config: ModelConfig = {
       modelType: "llama",
       vocabSize: read("vocab_size"),
@@ -40,9 +43,10 @@ export const llama: ModelFamily = {
       heads,
       kvHeads: read("num_key_value_heads", heads),
       headDim: read("head_dim", hiddenSize / heads),
-      maxPositions: read("max_position_embeddings", 2048),
+      maxPositions,
       normEpsilon: positive(raw.rms_norm_eps ?? 1e-6, "rms_norm_eps", path),
       ropeTheta: positive(ropeTheta(raw), "rope_theta", path),
+      ...(ropeScaling && { ropeScaling }),
       tieEmbeddings: raw.tie_word_embeddings === true,
       attentionBias: raw.attention_bias === true,
       mlpBias: raw.mlp_bias === true,
@@ -69,6 +73,7 @@ export const llama: ModelFamily = {
     max_position_embeddings: config.maxPositions,
     rms_norm_eps: config.normEpsilon,
     rope_theta: config.ropeTheta,
+    ...(config.ropeScaling && { rope_scaling: writeRopeScaling(config.ropeScaling) }),
     hidden_act: "silu",
     tie_word_embeddings: config.tieEmbeddings,
     attention_bias: config.attentionBias,
@@ -93,7 +98,6 @@ export const llama: ModelFamily = {
 /** Fields whose other values change what the model computes, and the values that do not. */
 const plainValues: Readonly<Record<string, readonly unknown[]>> = {
   hidden_act: [undefined, "silu", "swish"],
-  rope_scaling: [undefined, null],
   partial_rotary_factor: [undefined, null, 1],
   sliding_window: [undefined, null],
   quantization_config: [undefined, null],
@@ -103,9 +107,6 @@ function rejectUnsupported(raw: RawConfig): void {
   for (const [field, allowed] of Object.entries(plainValues)) {
     if (!allowed.includes(raw[field])) throw unsupported(field, raw[field], allowed);
   }
-  const type = (raw.rope_parameters as RawConfig | null | undefined)?.rope_type;
-  if (type !== undefined && type !== "default")
-    throw unsupported("rope_parameters.rope_type", type, [undefined, "default"]);
 }
 
 function unsupported(field: string, value: unknown, allowed: readonly unknown[]): UnsupportedError {

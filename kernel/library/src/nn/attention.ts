@@ -1,7 +1,7 @@
 import type { KvCache } from "./kv-cache.js";
 import type { Linear } from "./linear.js";
 import { Module } from "./module.js";
-import { attention, rope } from "../tensor/ops.js";
+import { attention, rope, type RopeScaling } from "../tensor/ops.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** Where the rows of an activation [batch·length, …] stand. */
@@ -17,6 +17,7 @@ export interface AttentionShape {
   readonly heads: number;
   readonly kvHeads: number;
   readonly ropeTheta: number;
+  readonly ropeScaling?: RopeScaling;
 }
 
 /** Causal grouped-query attention with rotary positions. The layers' names are the checkpoints'. */
@@ -34,9 +35,10 @@ export class Attention extends Module {
 
   /** x [batch·length, hidden] → [batch·length, hidden] */
   forward(x: Tensor, { batch, length, offset, cache }: Positions): Tensor {
-    const { heads, kvHeads, ropeTheta: theta } = this.geometry;
-    const q = rope(this.q_proj.forward(x), { length, heads, theta, offset });
-    const ownK = rope(this.k_proj.forward(x), { length, heads: kvHeads, theta, offset });
+    const { heads, kvHeads, ropeTheta: theta, ropeScaling: scaling } = this.geometry;
+    const turns = { length, theta, offset, ...(scaling && { scaling }) };
+    const q = rope(this.q_proj.forward(x), { ...turns, heads });
+    const ownK = rope(this.k_proj.forward(x), { ...turns, heads: kvHeads });
     const ownV = this.v_proj.forward(x);
     const { k, v } = cache === null ? { k: ownK, v: ownV } : cache.extend(this.layer, ownK, ownV, offset, length);
     return this.o_proj.forward(attention(q, k, v, { batch, heads, kvHeads }));

@@ -5,7 +5,8 @@ import { expandHooks } from "../models/hooks.js";
 import type { LanguageModel } from "../models/model.js";
 import { Random } from "../random.js";
 import { isInterrupted } from "../tensor/device.js";
-import { concatRows, gatherRows, view } from "../tensor/kernels.js";
+import { concatRows, view } from "../tensor/kernels.js";
+import { gatherRows } from "../tensor/ops.js";
 import { keep, noGrad, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 

@@ -2,7 +2,7 @@ import type { DType, Precision } from "@nibble-lab/native";
 import { DTypeError } from "../errors.js";
 
 export type { Category, DType, Handle, Precision } from "@nibble-lab/native";
-export type TypedArray = Float32Array | Int32Array | Uint8Array | Uint16Array;
+export type TypedArray = Float32Array | Int32Array | Int8Array | Uint8Array | Uint16Array;
 
 /** What matrix products may round their operands to; sums are f32 either way. */
 export const precisions: readonly Precision[] = ["f32", "bf16"];
@@ -13,6 +13,7 @@ export const dtypes = {
   f16: { bytes: 2, view: Uint16Array },
   bf16: { bytes: 2, view: Uint16Array },
   i32: { bytes: 4, view: Int32Array },
+  i8: { bytes: 1, view: Int8Array },
   u8: { bytes: 1, view: Uint8Array },
 } as const satisfies Record<DType, { bytes: number; view: new (buffer: ArrayBuffer) => TypedArray }>;
 
@@ -27,10 +28,11 @@ export function viewBytes(bytes: Uint8Array, dtype: DType): TypedArray {
 export function dtypeOf(op: string, data: TypedArray | readonly number[]): DType {
   if (data instanceof Float32Array || Array.isArray(data)) return "f32";
   if (data instanceof Int32Array) return "i32";
+  if (data instanceof Int8Array) return "i8";
   if (data instanceof Uint8Array) return "u8";
   throw new DTypeError(
     op,
-    "The data is not in an array of a known kind. Allowed: Float32Array (f32), Int32Array (i32), Uint8Array (u8), number[] (f32); " +
+    "The data is not in an array of a known kind. Allowed: Float32Array (f32), Int32Array (i32), Int8Array (i8), Uint8Array (u8), number[] (f32); " +
       "for f16 and bf16 give { dtype } and a Uint16Array of their bits.",
   );
 }

@@ -1,5 +1,5 @@
-import type { CrossEntropyOptions } from "@nibble-lab/native";
-import type { Category, DType } from "./dtype.js";
+import type { CrossEntropyOptions, Over } from "@nibble-lab/native";
+import type { Category } from "./dtype.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
 
@@ -9,21 +9,9 @@ import { Tensor } from "./tensor.js";
 export function sliceRows(x: Tensor, start: number, end: number): Tensor {
   return Tensor.adopt(native.sliceRows(x.handle, start, end));
 }
-/** The rows of dimension 0 that `rows` (i32 [n]) names. */
-export function gatherRows(x: Tensor, rows: Tensor): Tensor {
-  return Tensor.adopt(native.gatherRows(x.handle, rows.handle));
-}
 /** One below the other along dimension 0. */
 export function concatRows(parts: readonly Tensor[]): Tensor {
   return Tensor.adopt(native.concatRows(parts.map((part) => part.handle)));
-}
-/** [a, b] → [b, a], copied. */
-export function transpose(x: Tensor): Tensor {
-  return Tensor.adopt(native.transpose(x.handle));
-}
-/** The same numbers in another dtype. */
-export function cast(x: Tensor, dtype: DType, category: Category = "activations", owner = "cast"): Tensor {
-  return Tensor.adopt(native.tensorCast(x.handle, dtype, category, owner));
 }
 /** Its own bytes. */
 export function copy(x: Tensor, category: Category = "activations", owner = "copy"): Tensor {
@@ -37,9 +25,14 @@ export function toDevice(x: Tensor, device: string): Tensor {
 export function view(x: Tensor, shape: readonly number[]): Tensor {
   return Tensor.adopt(native.tensorReshape(x.handle, [...shape]));
 }
-/** Softmax over the last dimension. */
-export function softmax(x: Tensor): Tensor {
-  return Tensor.adopt(native.softmax(x.handle));
+/** Place of the first largest element, i32: of all → [1], of each column (over "rows") → [n], of each row (over "columns") → [..]. */
+export function argmax(x: Tensor, over: Over = "all"): Tensor {
+  return Tensor.adopt(native.argmax(x.handle, over));
+}
+/** The k largest of each row of x [.., n], falling, and their places (i32): [.., k] each. */
+export function topK(x: Tensor, k: number): { readonly values: Tensor; readonly indices: Tensor } {
+  const { values, indices } = native.topK(x.handle, k);
+  return { values: Tensor.adopt(values), indices: Tensor.adopt(indices) };
 }
 /** [m, n] → [n] */
 export function sumRows(x: Tensor): Tensor {

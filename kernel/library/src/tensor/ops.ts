@@ -1,3 +1,4 @@
+import { activationOps } from "./ops/activation.js";
 import { attentionOps } from "./ops/attention.js";
 import { elementwiseOps } from "./ops/elementwise.js";
 import { embeddingOps } from "./ops/embedding.js";
@@ -8,6 +9,7 @@ import { normOps } from "./ops/norm.js";
 import { reduceOps } from "./ops/reduce.js";
 import { shapeOps } from "./ops/shape.js";
 
+export * from "./ops/activation.js";
 export * from "./ops/attention.js";
 export * from "./ops/elementwise.js";
 export * from "./ops/embedding.js";
@@ -23,6 +25,7 @@ export * from "./ops/shape.js";
  * and a rule in its family's file, and a case in test/library/tensor/ops.test.ts; without either half nothing compiles.
  */
 export const ops = {
+  ...activationOps,
   ...attentionOps,
   ...elementwiseOps,
   ...embeddingOps,

@@ -61,6 +61,19 @@ pub fn exp_and_sum(x: &mut [f32], shift: f32) -> f32 {
     sum + lanes.iter().sum::<f32>()
 }
 
+/// `Σ x`, in sixteen interleaved sums.
+#[inline(always)]
+pub fn total(x: &[f32]) -> f32 {
+    let mut lanes = [0.0f32; 16];
+    let (groups, rest) = x.as_chunks::<16>();
+    for group in groups {
+        for (lane, &x) in lanes.iter_mut().zip(group) {
+            *lane += x;
+        }
+    }
+    lanes.iter().chain(rest).sum()
+}
+
 /// `Σ a·b`, in sixteen interleaved sums.
 #[inline(always)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {

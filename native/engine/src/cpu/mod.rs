@@ -2,11 +2,13 @@
 
 use std::sync::LazyLock;
 
+pub mod activation;
 pub mod adamw;
 pub mod adamw8bit;
 pub mod attention;
 pub mod buffer;
 pub mod cross_entropy;
+pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod exp;
@@ -16,10 +18,13 @@ pub mod lion;
 pub mod multi;
 pub mod muon;
 pub mod norm;
+pub mod permute;
 pub mod pool;
+pub mod reduce;
 pub mod rope;
 pub mod sgd;
 pub mod simd;
+pub mod softmax;
 
 /// The processor's name for itself, or "unknown".
 pub fn processor_name() -> &'static str {

@@ -1,8 +1,8 @@
 //! Muon (Jordan et al. 2024): the momentum of a matrix, made nearly orthogonal by Newton–Schulz iterations.
 
 use crate::cancel::Cancel;
-use crate::cpu::elementwise;
 use crate::cpu::gemm::{self, MatRef};
+use crate::cpu::{elementwise, reduce};
 use crate::error::Result;
 
 /// Numbers of one step.
@@ -110,7 +110,7 @@ pub fn step(op: &'static str, parameter: Parameter<'_>, o: &Muon, space: &mut [f
 
 /// `x[rows, columns]` with its singular values drawn to about 1.
 fn orthogonalize(cancel: &Cancel, x: &mut [f32], rows: usize, columns: usize, space: &mut [f32]) -> Result<()> {
-    let norm = elementwise::sum(cancel, x, |x| x * x)?.sqrt();
+    let norm = reduce::sum(cancel, x, |x| x * x)?.sqrt();
     elementwise::scale_in_place(cancel, x, (1.0 / (norm + EPSILON)) as f32)?;
     let (wide, small) = (rows <= columns, rows.min(columns));
     let (next, space) = space.split_at_mut(rows * columns);

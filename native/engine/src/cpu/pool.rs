@@ -91,7 +91,46 @@ pub fn blocks2<A: Send, B: Send>(
     per_task: usize,
     f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
 ) -> Result<()> {
-    let (a_size, b_size) = (a_width.max(1) * per_task, b_width.max(1) * per_task);
+    parts2(
+        cancel,
+        (a, a_width.max(1) * per_task),
+        (b, b_width.max(1) * per_task),
+        #[inline(always)]
+        |n, a, b| f(n * per_task, a, b),
+    )
+}
+
+/// [`blocks`] over three outputs.
+pub fn blocks3<A: Send, B: Send, C: Send>(
+    cancel: &Cancel,
+    (a, a_width): (&mut [A], usize),
+    (b, b_width): (&mut [B], usize),
+    (c, c_width): (&mut [C], usize),
+    per_task: usize,
+    f: impl Fn(usize, &mut [A], &mut [B], &mut [C]) + Sync,
+) -> Result<()> {
+    let parts = |width: usize| width.max(1) * per_task;
+    let mut both: Vec<_> = b.chunks_mut(parts(b_width)).zip(c.chunks_mut(parts(c_width))).collect();
+    parts2(
+        cancel,
+        (a, parts(a_width)),
+        (&mut both, 1),
+        #[inline(always)]
+        |n, a, both| {
+            if let [(b, c)] = both {
+                f(n * per_task, a, b, c);
+            }
+        },
+    )
+}
+
+/// Calls `f(n, part of a, part of b)` for every `a_size` elements of `a` and `b_size` of `b`.
+pub fn parts2<A: Send, B: Send>(
+    cancel: &Cancel,
+    (a, a_size): (&mut [A], usize),
+    (b, b_size): (&mut [B], usize),
+    f: impl Fn(usize, &mut [A], &mut [B]) + Sync,
+) -> Result<()> {
     let level = simd::level();
     cancel.check()?;
     if a.is_empty() && b.is_empty() {
@@ -104,7 +143,7 @@ pub fn blocks2<A: Send, B: Send>(
     run(|| {
         a.par_chunks_mut(a_size).zip(b.par_chunks_mut(b_size)).enumerate().try_for_each(|(n, (a, b))| {
             cancel.check()?;
-            fearless_simd::dispatch!(level, _simd => f(n * per_task, a, b));
+            fearless_simd::dispatch!(level, _simd => f(n, a, b));
             Ok(())
         })
     })

@@ -1,13 +1,13 @@
-//! Causal attention with grouped heads.
+//! Attention with grouped heads, masks and biases.
 
-use crate::cpu::attention::{self as cpu, Saved, Sizes};
+use super::rules::{self, Call};
+use crate::cpu::attention::{self as cpu, Bias, Saved, Sizes};
 use crate::cpu::pool;
 use crate::device::Device;
-use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::memory::{Category, Charge};
-use crate::tensor::Tensor;
+use crate::tensor::{Read, Tensor};
 
 /// Options of attention.
 #[derive(Debug, Clone, Copy)]
@@ -20,10 +20,40 @@ pub struct AttentionOptions {
     pub kv_heads: usize,
     /// Factor of the scores; `1 / √width` when not given.
     pub scale: Option<f64>,
+    /// Whether a query sees no key behind its own position.
+    pub causal: bool,
+    /// A query sees keys nearer than this.
+    pub window: Option<usize>,
+    /// Scores become `cap·tanh(score / cap)`.
+    pub soft_cap: Option<f64>,
+    /// u8 `[batch, keys]`: 0 for keys that nobody sees.
+    pub key_mask: Option<Handle>,
+    /// i32 `[batch]`: keys of each sequence.
+    pub lengths: Option<Handle>,
+    /// f32 `[heads]`: scores get `slope·(key − position)`.
+    pub slopes: Option<Handle>,
 }
 
-/// `q[batch·queries, heads·width]` · `k, v[batch·keys, kv_heads·width]` → `y` like `q`,
-/// `log_sum_exp[batch, heads, queries]`; query `i` sees keys up to position `keys − queries + i`.
+impl AttentionOptions {
+    /// Causal, and nothing else.
+    pub fn new(batch: usize, heads: usize, kv_heads: usize) -> Self {
+        AttentionOptions {
+            batch,
+            heads,
+            kv_heads,
+            scale: None,
+            causal: true,
+            window: None,
+            soft_cap: None,
+            key_mask: None,
+            lengths: None,
+            slopes: None,
+        }
+    }
+}
+
+/// `q[batch·queries, heads·width]` · `k, v[batch·keys, kv_heads·width]` → `y` like `q`, `log_sum_exp[batch, heads, queries]`;
+/// query `i` stands at position `keys − queries + i`. A query that sees no key gets 0.
 pub fn attention_forward(
     e: &Engine,
     q: Handle,
@@ -31,24 +61,17 @@ pub fn attention_forward(
     v: Handle,
     options: AttentionOptions,
 ) -> Result<(Handle, Handle)> {
-    const OP: &str = "attentionForward";
-    let (q, k, v) = (e.tensor(OP, "q", q)?, e.tensor(OP, "k", k)?, e.tensor(OP, "v", v)?);
-    let s = sizes(OP, &q, &k, &v, options)?;
-    let cancel = e.cancel(OP);
-    let mut y = e.output(OP, &q.shape)?;
-    let mut lse = e.output(OP, &[s.batch, s.heads, s.queries])?;
-    let _scores = charge_scores(e, OP, &s, 1)?;
-    let mut by_head = e.workspace(OP, q.elements())?;
-    let inputs = (&*q.read(OP, "q")?, &*k.read(OP, "k")?, &*v.read(OP, "v")?);
-    cpu::forward(&cancel, &s, inputs, by_head.f32(), lse.f32())?;
-    cpu::merge_heads(&cancel, by_head.f32(), s.queries, s.heads, s.width, y.f32())?;
+    let mut args = start(e, &rules::ATTENTION_FORWARD, &options)?;
+    let (op, inputs) = (args.op, Inputs::take(&mut args, (q, k, v), &options)?);
+    let s = inputs.sizes(&args, &options)?;
+    let cancel = e.cancel(op);
+    let mut y = e.output(op, &inputs.q.shape)?;
+    let mut lse = e.output(op, &[s.batch, s.heads, s.queries])?;
+    let _scratch = charge_tasks(e, op, &s, s.forward_elements())?;
+    let read = inputs.read(op, &s)?;
+    let (q, k, v) = (&*inputs.q.read(op, "q")?, &*inputs.k.read(op, "k")?, &*inputs.v.read(op, "v")?);
+    cpu::forward(&cancel, &s, (q, k, v), &read.bias(), y.f32(), lse.f32())?;
     Ok((y.keep(e)?, lse.keep(e)?))
-}
-
-/// Charges the blocks of scores that the tasks hold.
-fn charge_scores(e: &Engine, op: &'static str, s: &Sizes, blocks: usize) -> Result<Charge> {
-    let tasks = pool::threads().min(s.batch * s.heads);
-    e.charge(op, Device::Cpu, Category::Workspace, op, tasks * blocks * s.block_elements() * size_of::<f32>())
 }
 
 /// What [`attention_backward`] needs of the forward pass.
@@ -73,62 +96,109 @@ pub fn attention_backward(
     saved: AttentionSaved,
     options: AttentionOptions,
 ) -> Result<[Handle; 3]> {
-    const OP: &str = "attentionBackward";
-    let (q, k, v) = (e.tensor(OP, "q", saved.q)?, e.tensor(OP, "k", saved.k)?, e.tensor(OP, "v", saved.v)?);
-    let (dy, y) = (e.tensor(OP, "dy", dy)?, e.tensor(OP, "y", saved.y)?);
-    let lse = e.tensor(OP, "logSumExp", saved.log_sum_exp)?;
-    let s = sizes(OP, &q, &k, &v, options)?;
-    for (name, t) in [("dy", &dy), ("y", &y)] {
-        t.expect(OP, name, DType::F32)?;
-        t.expect_shape(OP, name, &q.shape)?;
-    }
-    lse.expect(OP, "logSumExp", DType::F32)?;
-    lse.expect_shape(OP, "logSumExp", &[s.batch, s.heads, s.queries])?;
-    let cancel = e.cancel(OP);
-    let (mut q_gradient, mut k_gradient) = (e.gradient(OP, &q.shape)?, e.gradient(OP, &k.shape)?);
-    let mut v_gradient = e.gradient(OP, &v.shape)?;
-
-    let _scores = charge_scores(e, OP, &s, 2)?;
-    let mut delta = e.workspace(OP, s.batch * s.heads * s.queries)?;
-    let mut dq = e.workspace(OP, q.elements())?;
-    let (mut dk, mut dv) = (e.workspace(OP, k.elements())?, e.workspace(OP, v.elements())?);
-    let dy = dy.read::<f32>(OP, "dy")?;
-    cpu::fill_delta(&cancel, &s, &dy, &y.read(OP, "y")?, delta.f32())?;
-    let (q, k, v) = (q.read::<f32>(OP, "q")?, k.read::<f32>(OP, "k")?, v.read::<f32>(OP, "v")?);
-    let lse = lse.read::<f32>(OP, "logSumExp")?;
-    let saved = Saved { dy: &dy, q: &q, k: &k, v: &v, log_sum_exp: &lse, delta: delta.f32() };
-    cpu::backward(&cancel, &s, saved, dq.f32(), (dk.f32(), dv.f32()))?;
-    cpu::merge_heads(&cancel, dq.f32(), s.queries, s.heads, s.width, q_gradient.f32())?;
-    cpu::merge_heads(&cancel, dk.f32(), s.keys, s.kv_heads, s.width, k_gradient.f32())?;
-    cpu::merge_heads(&cancel, dv.f32(), s.keys, s.kv_heads, s.width, v_gradient.f32())?;
-    Ok([q_gradient.keep(e)?, k_gradient.keep(e)?, v_gradient.keep(e)?])
+    let mut args = start(e, &rules::ATTENTION_BACKWARD, &options)?;
+    let (op, inputs) = (args.op, Inputs::take(&mut args, (saved.q, saved.k, saved.v), &options)?);
+    let (dy, y, lse) = (args.take(dy)?, args.take(saved.y)?, args.take(saved.log_sum_exp)?);
+    let s = inputs.sizes(&args, &options)?;
+    let cancel = e.cancel(op);
+    let mut dq = e.gradient(op, &inputs.q.shape)?;
+    let (mut dk, mut dv) = (e.gradient(op, &inputs.k.shape)?, e.gradient(op, &inputs.v.shape)?);
+    let _scratch = charge_tasks(e, op, &s, s.backward_elements())?;
+    let mut delta = e.workspace(op, s.batch * s.heads * s.queries)?;
+    let read = inputs.read(op, &s)?;
+    let dy = dy.read::<f32>(op, "dy")?;
+    cpu::fill_delta(&cancel, &s, &dy, &y.read(op, "y")?, delta.f32())?;
+    let (q, k, v) = (&*inputs.q.read(op, "q")?, &*inputs.k.read(op, "k")?, &*inputs.v.read(op, "v")?);
+    let lse = lse.read::<f32>(op, "logSumExp")?;
+    let saved = Saved { dy: &dy, q, k, v, log_sum_exp: &lse, delta: delta.f32() };
+    cpu::backward(&cancel, &s, saved, &read.bias(), dq.f32(), (dk.f32(), dv.f32()))?;
+    Ok([dq.keep(e)?, dk.keep(e)?, dv.keep(e)?])
 }
 
-fn sizes(op: &'static str, q: &Tensor, k: &Tensor, v: &Tensor, options: AttentionOptions) -> Result<Sizes> {
-    let AttentionOptions { batch, heads, kv_heads, scale } = options;
-    if batch == 0 || heads == 0 || kv_heads == 0 || !heads.is_multiple_of(kv_heads) {
-        let got = format!("{batch}, {heads}, {kv_heads}");
-        return Err(Error::option(op, "batch, heads, kvHeads", got, "positive numbers, heads a multiple of kvHeads"));
+fn start<'a>(e: &'a Engine, rule: &'static rules::Rule, options: &AttentionOptions) -> Result<Call<'a>> {
+    let AttentionOptions { batch, heads, kv_heads, .. } = *options;
+    if kv_heads > 0 && !heads.is_multiple_of(kv_heads) {
+        let got = format!("{heads}, {kv_heads}");
+        return Err(Error::option(rule.op, "heads, kvHeads", got, "heads a multiple of kvHeads"));
     }
-    for (name, t) in [("q", q), ("k", k), ("v", v)] {
-        t.expect(op, name, DType::F32)?;
+    rule.of(e).know([("batch", batch), ("heads", heads), ("kvHeads", kv_heads)])
+}
+
+/// Charges what the tasks that run at once hold.
+fn charge_tasks(e: &Engine, op: &'static str, s: &Sizes, elements: usize) -> Result<Charge> {
+    let tasks = pool::threads().min(s.batch * s.kv_heads);
+    e.charge(op, Device::Cpu, Category::Workspace, op, tasks * elements * size_of::<f32>())
+}
+
+/// The tensors that both passes take.
+struct Inputs {
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    key_mask: Option<Tensor>,
+    lengths: Option<Tensor>,
+    slopes: Option<Tensor>,
+}
+
+/// The optional ones while they are read.
+struct ReadBias<'a> {
+    key_mask: Option<Read<'a, u8>>,
+    lengths: Option<Read<'a, i32>>,
+    slopes: Option<Read<'a, f32>>,
+}
+
+impl ReadBias<'_> {
+    fn bias(&self) -> Bias<'_> {
+        Bias { key_mask: self.key_mask.as_deref(), lengths: self.lengths.as_deref(), slopes: self.slopes.as_deref() }
     }
-    let ((q_rows, q_row), (k_rows, k_row)) = (q.rows(), k.rows());
-    if q_row == 0 || !q_row.is_multiple_of(heads) || !q_rows.is_multiple_of(batch) {
-        return Err(Error::shape(op, "q", &q.shape, format!("[{batch}·queries, {heads}·width]")));
+}
+
+impl Inputs {
+    fn take(args: &mut Call<'_>, (q, k, v): (Handle, Handle, Handle), options: &AttentionOptions) -> Result<Inputs> {
+        Ok(Inputs {
+            q: args.take(q)?,
+            k: args.take(k)?,
+            v: args.take(v)?,
+            key_mask: args.take_some(options.key_mask)?,
+            lengths: args.take_some(options.lengths)?,
+            slopes: args.take_some(options.slopes)?,
+        })
     }
-    let width = q_row / heads;
-    let (queries, keys) = (q_rows / batch, k_rows / batch);
-    if k_row != kv_heads * width || !k_rows.is_multiple_of(batch) || keys < queries {
-        let expected = format!("[{batch}·keys, {kv_heads}·{width}] with keys ≥ {queries}");
-        return Err(Error::shape(op, "k", &k.shape, expected));
+
+    fn read(&self, op: &'static str, s: &Sizes) -> Result<ReadBias<'_>> {
+        let lengths = self.lengths.as_ref().map(|t| t.read::<i32>(op, "lengths")).transpose()?;
+        for &length in lengths.as_deref().unwrap_or(&[]) {
+            if usize::try_from(length).map_or(true, |length| length > s.keys) {
+                return Err(Error::option(op, "lengths", length, format!("0 … {}, the number of keys", s.keys)));
+            }
+        }
+        Ok(ReadBias {
+            key_mask: self.key_mask.as_ref().map(|t| t.read(op, "keyMask")).transpose()?,
+            lengths,
+            slopes: self.slopes.as_ref().map(|t| t.read(op, "slopes")).transpose()?,
+        })
     }
-    if v.rows() != k.rows() {
-        return Err(Error::shape(op, "v", &v.shape, format!("{:?}, as k", k.shape)));
+
+    fn sizes(&self, args: &Call<'_>, options: &AttentionOptions) -> Result<Sizes> {
+        let [batch, heads, kv_heads] = args.dims(["batch", "heads", "kvHeads"])?;
+        let [queries, keys, width] = args.dims(["queries", "keys", "width"])?;
+        let AttentionOptions { causal, window, soft_cap, .. } = *options;
+        let op = args.op;
+        if causal && keys < queries {
+            let expected = format!("at least as many rows as q has, {}", batch * queries);
+            return Err(Error::shape(op, "k", &self.k.shape, expected));
+        }
+        let scale = options.scale.unwrap_or(1.0 / (width as f64).sqrt());
+        if !scale.is_finite() {
+            return Err(Error::option(op, "scale", scale, "a finite number"));
+        }
+        if window == Some(0) {
+            return Err(Error::option(op, "window", 0, "at least 1"));
+        }
+        if let Some(cap) = soft_cap.filter(|cap| !(cap.is_finite() && *cap > 0.0)) {
+            return Err(Error::option(op, "softCap", cap, "a finite number above 0"));
+        }
+        let (scale, soft_cap) = (scale as f32, soft_cap.map(|cap| cap as f32));
+        Ok(Sizes { batch, heads, kv_heads, queries, keys, width, scale, causal, window, soft_cap })
     }
-    let scale = scale.unwrap_or(1.0 / (width as f64).sqrt());
-    if !scale.is_finite() {
-        return Err(Error::option(op, "scale", scale, "a finite number"));
-    }
-    Ok(Sizes { batch, heads, kv_heads, queries, keys, width, scale: scale as f32 })
 }

@@ -1,10 +1,10 @@
 //! A linear layer and softmax cross-entropy in one, in chunks of tokens: the logits never exist whole.
 
+use super::rules;
 use crate::Cancel;
 use crate::cpu::cross_entropy as cpu;
 use crate::cpu::gemm::{self, Gemm, MatRef};
 use crate::device::Device;
-use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::memory::Category;
@@ -28,6 +28,8 @@ pub struct CrossEntropyOptions {
     pub gradient_scale: f64,
     /// What the products' operands are rounded to.
     pub precision: Precision,
+    /// ε: the target counts 1 − ε, and all words together ε (Szegedy et al. 2016, §7).
+    pub label_smoothing: f64,
 }
 
 impl Default for CrossEntropyOptions {
@@ -39,6 +41,7 @@ impl Default for CrossEntropyOptions {
             want_token_losses: false,
             gradient_scale: 1.0,
             precision: Precision::F32,
+            label_smoothing: 0.0,
         }
     }
 }
@@ -66,37 +69,30 @@ pub fn linear_cross_entropy(
     targets: Handle,
     options: CrossEntropyOptions,
 ) -> Result<CrossEntropyResult> {
-    const OP: &str = "linearCrossEntropy";
-    let (x, weight) = (e.tensor(OP, "x", x)?, e.tensor(OP, "weight", weight)?);
-    let targets = e.tensor(OP, "targets", targets)?;
-    x.expect(OP, "x", DType::F32)?;
-    weight.expect(OP, "weight", DType::F32)?;
-    let [vocabulary, width] = weight.dims(OP, "weight", ["vocabulary", "d"])?;
-    let (tokens, x_width) = x.rows();
-    if x_width != width || x.shape.is_empty() || vocabulary == 0 || width == 0 {
-        return Err(Error::shape(OP, "x", &x.shape, format!("[.., {width}], as weight is {:?}", weight.shape)));
+    let mut args = rules::LINEAR_CROSS_ENTROPY.of(e);
+    let (op, weight, x, targets) = (args.op, args.take(weight)?, args.take(x)?, args.take(targets)?);
+    let [vocabulary, width, tokens] = args.dims(["vocabulary", "d", "tokens"])?;
+    if !(0.0..=1.0).contains(&options.label_smoothing) {
+        return Err(Error::option(op, "labelSmoothing", options.label_smoothing, "a number from 0 to 1"));
     }
-    if targets.elements() != tokens {
-        return Err(Error::shape(OP, "targets", &targets.shape, format!("[{tokens}]")));
-    }
-    let ids = read_targets(OP, &targets.read::<i32>(OP, "targets")?, options.ignore_index, vocabulary)?;
+    let ids = read_targets(op, &targets.read::<i32>(op, "targets")?, options.ignore_index, vocabulary)?;
 
     let rows = (CHUNK / vocabulary).clamp(1, tokens.max(1));
-    let mut losses = e.output(OP, &[tokens])?;
-    let mut dx = options.want_input.then(|| e.gradient(OP, &x.shape)).transpose()?;
-    let mut dweight = options.want_weight.then(|| e.gradient(OP, &weight.shape)).transpose()?;
+    let mut losses = e.output(op, &[tokens])?;
+    let mut dx = options.want_input.then(|| e.gradient(op, &x.shape)).transpose()?;
+    let mut dweight = options.want_weight.then(|| e.gradient(op, &weight.shape)).transpose()?;
     if let Some(dweight) = &mut dweight {
         dweight.f32().fill(0.0);
     }
-    let mut logits = e.workspace(OP, rows * vocabulary)?;
+    let mut logits = e.workspace(op, rows * vocabulary)?;
     let products =
         [(true, rows, width), (options.want_input, rows, vocabulary), (options.want_weight, vocabulary, rows)];
     let panels = products.into_iter().filter(|product| product.0).map(|(_, m, k)| gemm::workspace_bytes(m, k));
     let panels = panels.max().unwrap_or(0);
-    let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, panels)?;
-    let (x, weight) = (x.read::<f32>(OP, "x")?, weight.read::<f32>(OP, "weight")?);
+    let _panels = e.charge(op, Device::Cpu, Category::Workspace, op, panels)?;
+    let (x, weight) = (x.read::<f32>(op, "x")?, weight.read::<f32>(op, "weight")?);
     let gemm = Gemm::new(options.precision)?;
-    let chunk = Chunk { gemm, cancel: &e.cancel(OP), vocabulary, width, weight: &weight, options };
+    let chunk = Chunk { gemm, cancel: &e.cancel(op), vocabulary, width, weight: &weight, options };
     for first in (0..tokens).step_by(rows) {
         let range = first..tokens.min(first + rows);
         let features = range.start * width..range.end * width;
@@ -158,7 +154,7 @@ impl Chunk<'_> {
         let turned = |data, stride| MatRef { data, transposed: true, stride };
         self.gemm.matmul(tokens, n, d, plain(x, d), turned(self.weight, d), 1.0, logits, false, self.cancel)?;
         let scale = (dx.is_some() || dweight.is_some()).then_some(self.options.gradient_scale as f32);
-        cpu::rows(self.cancel, logits, n, ids, scale, losses)?;
+        cpu::rows(self.cancel, logits, n, (ids, self.options.label_smoothing as f32), scale, losses)?;
         if let Some(dx) = dx {
             self.gemm.matmul(tokens, d, n, plain(logits, n), plain(self.weight, d), 1.0, dx, false, self.cancel)?;
         }

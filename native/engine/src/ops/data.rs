@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use super::rules;
 use crate::cpu::buffer::Fill;
-use crate::cpu::{embedding, pool};
+use crate::cpu::{embedding, permute, pool};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
@@ -136,8 +137,8 @@ pub fn tensor_reshape(e: &Engine, h: Handle, shape: &[usize]) -> Result<Handle> 
     e.keep(Tensor { shape: shape.to_vec(), ..t })
 }
 
-/// A copy in another element type. Floats convert among f32, f16 and bf16 (ties to even); i32 and u8 convert to and
-/// from f32, where what does not fit is clamped.
+/// A copy in another element type. Floats convert among f32, f16 and bf16 (ties to even); integers convert to
+/// and from f32 and i32, where what does not fit is clamped.
 pub fn tensor_cast(e: &Engine, h: Handle, dtype: DType, label: Label) -> Result<Handle> {
     const OP: &str = "tensorCast";
     let t = e.tensor(OP, "tensor", h)?;
@@ -147,20 +148,24 @@ pub fn tensor_cast(e: &Engine, h: Handle, dtype: DType, label: Label) -> Result<
     let mut out = e.allocate(OP, &t.shape, dtype, label, Fill::Any)?;
     let cancel = e.cancel(OP);
     let mut run = Cast { t: &t, out: &mut out, cancel: &cancel };
-    use DType::{BF16, F16, F32, I32, U8};
+    use DType::{BF16, F16, F32, I8, I32, U8};
     match (t.dtype, dtype) {
         (F32, F16) => run.with(f16::from_f32),
         (F32, BF16) => run.with(bf16::from_f32),
         (F32, I32) => run.with(|x: f32| x.round_ties_even() as i32),
         (F32, U8) => run.with(|x: f32| x.round_ties_even() as u8),
+        (F32, I8) => run.with(|x: f32| x.round_ties_even() as i8),
         (F16, F32) => run.with(f16::to_f32),
         (BF16, F32) => run.with(bf16::to_f32),
         (F16, BF16) => run.with(|x: f16| bf16::from_f32(x.to_f32())),
         (BF16, F16) => run.with(|x: bf16| f16::from_f32(x.to_f32())),
         (I32, F32) => run.with(|x: i32| x as f32),
         (U8, F32) => run.with(|x: u8| f32::from(x)),
+        (I8, F32) => run.with(|x: i8| f32::from(x)),
         (U8, I32) => run.with(|x: u8| i32::from(x)),
+        (I8, I32) => run.with(|x: i8| i32::from(x)),
         (I32, U8) => run.with(|x: i32| x.clamp(0, 255) as u8),
+        (I32, I8) => run.with(|x: i32| x.clamp(-128, 127) as i8),
         (from, to) => Err(Error::Unsupported {
             op: OP,
             what: format!("{from} does not convert to {to} directly"),
@@ -243,14 +248,33 @@ pub fn slice_rows(e: &Engine, x: Handle, start: usize, end: usize) -> Result<Han
 
 /// `x[rows, …]`, `rows[n]` i32 → `[n, …]`.
 pub fn gather_rows(e: &Engine, x: Handle, rows: Handle) -> Result<Handle> {
-    const OP: &str = "gatherRows";
-    let (x, ids) = (e.tensor(OP, "x", x)?, e.tensor(OP, "rows", rows)?);
-    let (count, row_bytes) = first_dimension(OP, &x)?;
-    let [n] = ids.dims(OP, "rows", ["n"])?;
-    let ids = ids.read::<i32>(OP, "rows")?;
-    super::embedding::expect_ids(OP, "rows", &ids, count)?;
-    let mut out = rows_like(e, OP, &x, n)?;
-    embedding::gather(&e.cancel(OP), &ids, &x.read_bytes(OP, "x")?, row_bytes, out.bytes())?;
+    let mut args = rules::GATHER_ROWS.of(e);
+    let (op, x, ids) = (args.op, args.take(x)?, args.take(rows)?);
+    let [n] = args.dims(["n"])?;
+    let (count, row_bytes) = first_dimension(op, &x)?;
+    let ids = ids.read::<i32>(op, "rows")?;
+    super::embedding::expect_ids(op, "rows", &ids, count)?;
+    let mut out = rows_like(e, op, &x, n)?;
+    embedding::gather(&e.cancel(op), &ids, &x.read_bytes(op, "x")?, row_bytes, out.bytes())?;
+    out.keep(e)
+}
+
+/// `x[n, …]`, `rows[n]` i32 → `[count, …]`: zeros, to whose row `rows[i]` row `i` of `x` is added. The gradient of
+/// [`gather_rows`], which is its gradient.
+pub fn scatter_rows(e: &Engine, x: Handle, rows: Handle, count: usize) -> Result<Handle> {
+    let mut args = rules::SCATTER_ROWS.of(e);
+    let (op, x, ids) = (args.op, args.take(x)?, args.take(rows)?);
+    let [n] = args.dims(["n"])?;
+    let (x_rows, row_bytes) = first_dimension(op, &x)?;
+    if x_rows != n {
+        return Err(Error::shape(op, "x", &x.shape, format!("[{n}, …], as many rows as rows has numbers")));
+    }
+    let ids = ids.read::<i32>(op, "rows")?;
+    super::embedding::expect_ids(op, "rows", &ids, count)?;
+    let mut shape = x.shape.clone();
+    shape[0] = count;
+    let mut out = e.allocate(op, &shape, DType::F32, (Category::Activations, op), Fill::Zero)?;
+    embedding::scatter_add(&e.cancel(op), &ids, &x.read(op, "x")?, row_bytes / size_of::<f32>(), out.f32())?;
     out.keep(e)
 }
 
@@ -281,23 +305,27 @@ pub fn concat_rows(e: &Engine, xs: &[Handle]) -> Result<Handle> {
 
 /// `x[a, b]` → `[b, a]`.
 pub fn transpose(e: &Engine, x: Handle) -> Result<Handle> {
-    const OP: &str = "transpose";
-    const TILE: usize = 16;
-    let x = e.tensor(OP, "x", x)?;
-    let [a, b] = x.dims(OP, "x", ["a", "b"])?;
-    let mut out = e.output(OP, &[b, a])?;
-    let x = x.read::<f32>(OP, "x")?;
-    let x: &[f32] = &x;
-    pool::blocks(&e.cancel(OP), out.f32(), a.max(1), TILE, |first, out| {
-        let columns = out.len() / a.max(1);
-        for from in (0..a).step_by(TILE) {
-            for column in 0..columns {
-                for row in from..(from + TILE).min(a) {
-                    out[column * a + row] = x[row * b + first + column];
-                }
-            }
-        }
-    })?;
+    let mut args = rules::TRANSPOSE.of(e);
+    let (op, x) = (args.op, args.take(x)?);
+    let [a, b] = args.dims(["a", "b"])?;
+    let mut out = e.output(op, &[b, a])?;
+    permute::transpose(&e.cancel(op), &x.read(op, "x")?, [a, b], out.f32())?;
+    out.keep(e)
+}
+
+/// Dimension `i` of the result is dimension `axes[i]` of `x`.
+pub fn permute(e: &Engine, x: Handle, axes: &[usize]) -> Result<Handle> {
+    let x = rules::PERMUTE.of(e).take(x)?;
+    let op = rules::PERMUTE.op;
+    let mut sorted = axes.to_vec();
+    sorted.sort_unstable();
+    if !sorted.iter().copied().eq(0..x.shape.len()) {
+        let expected = format!("each of 0 … {} − 1 once", x.shape.len());
+        return Err(Error::option(op, "axes", format!("{axes:?}"), expected));
+    }
+    let shape: Vec<_> = axes.iter().map(|&axis| x.shape[axis]).collect();
+    let mut out = e.output(op, &shape)?;
+    permute::permute(&e.cancel(op), &x.read(op, "x")?, &x.shape, axes, out.f32())?;
     out.keep(e)
 }
 

@@ -2,10 +2,12 @@
 //!
 //! Results are charged to the operation's own name; gradients to [`crate::Category::Gradients`].
 
+pub mod activation;
 pub mod attention;
 pub mod cache;
 pub mod cross_entropy;
 pub mod data;
+pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod fake_quant;
@@ -16,7 +18,10 @@ pub mod norm;
 pub mod optimizer;
 pub mod pca;
 pub mod random;
+pub mod reduce;
 pub mod rope;
+pub mod rules;
+pub mod softmax;
 
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;

@@ -1,5 +1,6 @@
 //! Literal float64 algorithms, written from the formulas, slow and plain: what the tests compare the kernels with.
 
+pub mod activation;
 pub mod adamw;
 pub mod adamw8bit;
 pub mod attention;
@@ -12,5 +13,6 @@ pub mod lion;
 pub mod matmul;
 pub mod muon;
 pub mod norm;
+pub mod reduce;
 pub mod rope;
 pub mod sgd;

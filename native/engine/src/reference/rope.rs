@@ -1,19 +1,25 @@
-//! Rotary positions (Su et al. 2021), half-split pairs.
+//! Rotary positions (Su et al. 2021).
 
-/// `x[batch·length, heads·width]`: element `i` of a head is paired with element `i + width/2`, and the pair is turned
-/// by `position·theta^(−2i/width)`.
-pub fn rope(x: &[f64], length: usize, heads: usize, width: usize, theta: f64, offset: usize) -> Vec<f64> {
-    let half = width / 2;
-    let mut y = vec![0.0; x.len()];
+use crate::cpu::rope::{Pairs, Turns};
+
+/// `x[batch·length, heads·width]`: the pairs of each head's first `rotary` elements are turned by `position·frequency`.
+pub fn rope(x: &[f64], length: usize, heads: usize, width: usize, pairs: Pairs, turns: &Turns) -> Vec<f64> {
+    let (frequencies, factor) = turns.frequencies(length);
+    let half = turns.rotary / 2;
+    let mut y = x.to_vec();
     for row in 0..x.len() / (heads * width) {
-        let position = (offset + row % length) as f64;
+        let position = (turns.offset + row % length) as f64;
         for head in 0..heads {
             let at = (row * heads + head) * width;
-            for i in 0..half {
-                let angle = position * theta.powf(-2.0 * i as f64 / width as f64);
-                let (a, b) = (x[at + i], x[at + half + i]);
-                y[at + i] = a * angle.cos() - b * angle.sin();
-                y[at + half + i] = b * angle.cos() + a * angle.sin();
+            for (i, frequency) in frequencies.iter().enumerate() {
+                let (first, second) = match pairs {
+                    Pairs::HalfSplit => (at + i, at + half + i),
+                    Pairs::Interleaved => (at + 2 * i, at + 2 * i + 1),
+                };
+                let angle = position * frequency;
+                let (a, b) = (x[first], x[second]);
+                y[first] = factor * (a * angle.cos() - b * angle.sin());
+                y[second] = factor * (b * angle.cos() + a * angle.sin());
             }
         }
     }

@@ -1,32 +1,45 @@
-import type { AttentionOptions, RopeOptions } from "@nibble-lab/native";
+import type { AttentionOptions as NativeAttention, RopeOptions as NativeRope } from "@nibble-lab/native";
 import { apply } from "../autograd.js";
 import { native } from "../native.js";
 import type { Tensor } from "../tensor.js";
-import { made, onlyWanted, type OpTable, type None } from "./table.js";
+import { made, onlyWanted, type None, type OpTable } from "./table.js";
 
-export type { AttentionOptions, RopeOptions } from "@nibble-lab/native";
+export type { RopeScaling } from "@nibble-lab/native";
 
-type Attention = Omit<AttentionOptions, "scale"> & { readonly scale?: number };
-type Rope = Omit<RopeOptions, "inverse">;
+/** What hides keys and leans scores. */
+export interface AttentionBias {
+  /** u8 [batch, keys]: 0 for keys that nobody sees. */
+  readonly keyMask?: Tensor;
+  /** i32 [batch]: keys of each sequence, where they are padded at the end. */
+  readonly lengths?: Tensor;
+  /** f32 [heads]: scores get slope·(key − position)   (ALiBi, Press et al. 2022); no gradient flows to it. */
+  readonly slopes?: Tensor;
+}
+export type AttentionOptions = Readonly<Omit<NativeAttention, keyof AttentionBias>> & AttentionBias;
+export type RopeOptions = Readonly<Omit<NativeRope, "inverse">>;
 
 interface Signatures {
   attention: {
     inputs: { q: Tensor; k: Tensor; v: Tensor };
-    options: Attention;
-    saved: { q: Tensor; k: Tensor; v: Tensor; y: Tensor; logSumExp: Tensor };
+    options: AttentionOptions;
+    saved: { q: Tensor; k: Tensor; v: Tensor; y: Tensor; logSumExp: Tensor } & {
+      readonly [K in keyof AttentionBias]-?: Tensor;
+    };
   };
-  rope: { inputs: { x: Tensor }; options: Rope; saved: None };
+  rope: { inputs: { x: Tensor }; options: RopeOptions; saved: None };
 }
 
 export const attentionOps: OpTable<Signatures> = {
   attention: {
     forward: ({ q, k, v }, options, wanted) => {
-      const result = native.attentionForward(q.handle, k.handle, v.handle, options);
+      const result = native.attentionForward(q.handle, k.handle, v.handle, withHandles(options, options));
       const [y, logSumExp] = [made(result.y), made(result.logSumExp)];
       const any = wanted.q || wanted.k || wanted.v;
-      return { output: y, saved: any ? { q, k, v, y, logSumExp } : {}, scratch: [logSumExp] };
+      const { keyMask, lengths, slopes } = options;
+      const saved = any ? { q, k, v, y, logSumExp, keyMask, lengths, slopes } : {};
+      return { output: y, saved, scratch: [logSumExp] };
     },
-    backward: ({ dy, saved: { q, k, v, y, logSumExp }, options, wanted }) => {
+    backward: ({ dy, saved: { q, k, v, y, logSumExp, ...bias }, options, wanted }) => {
       const all = native.attentionBackward(
         dy.handle,
         q.handle,
@@ -34,7 +47,7 @@ export const attentionOps: OpTable<Signatures> = {
         v.handle,
         y.handle,
         logSumExp.handle,
-        options,
+        withHandles(options, bias),
       );
       return onlyWanted({ q: made(all.q), k: made(all.k), v: made(all.v) }, wanted);
     },
@@ -46,8 +59,30 @@ export const attentionOps: OpTable<Signatures> = {
   },
 };
 
-/** Causal grouped-query attention: q [batch·queries, heads·d], k and v [batch·keys, kvHeads·d] → as q. scale defaults to 1/√d. */
-export const attention = (q: Tensor, k: Tensor, v: Tensor, options: Attention) =>
+function withHandles(options: AttentionOptions, { keyMask, lengths, slopes }: AttentionBias): NativeAttention {
+  const { keyMask: _mask, lengths: _lengths, slopes: _slopes, ...rest } = options;
+  return {
+    ...rest,
+    ...(keyMask && { keyMask: keyMask.handle }),
+    ...(lengths && { lengths: lengths.handle }),
+    ...(slopes && { slopes: slopes.handle }),
+  };
+}
+
+/**
+ * Grouped-query attention, block by block: softmax(scale·q·kᵀ)·v, never whole in memory. Query i of a sequence stands at
+ * position keys − queries + i; one that sees no key gets 0.
+ *
+ * @param q [batch·queries, heads·d] · @param k, v [batch·keys, kvHeads·d] · all f32
+ * @param options causal (default: true), window, softCap, keyMask or lengths for padding, slopes (ALiBi); scale defaults to 1/√d
+ * @returns as q
+ * @example
+ * attention(q, k, v, { batch: 1, heads: 8, kvHeads: 2, window: 128 });
+ */
+export const attention = (q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions) =>
   apply("attention", attentionOps.attention, { q, k, v }, options);
-/** Rotary positions (Su et al. 2021), half-split pairs: x [batch·length, heads·headDim]. */
-export const rope = (x: Tensor, options: Rope) => apply("rope", attentionOps.rope, { x }, options);
+/**
+ * Rotary positions (Su et al. 2021): pairs of each head's numbers turned by position·theta^(−2i/d), of x [batch·length, heads·headDim].
+ * `scaling` stretches the frequencies as transformers' "linear", "dynamic", "llama3" and "yarn" do.
+ */
+export const rope = (x: Tensor, options: RopeOptions) => apply("rope", attentionOps.rope, { x }, options);

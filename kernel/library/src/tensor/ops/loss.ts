@@ -7,6 +7,8 @@ import { made, type OpTable } from "./table.js";
 export interface LossOptions extends ProductOptions {
   /** Targets with this value do not count. */
   readonly ignoreIndex?: number;
+  /** ε: the target counts 1 − ε, all words together ε   (Szegedy et al. 2016). Default: 0. */
+  readonly labelSmoothing?: number;
 }
 
 interface Signatures {

@@ -1,20 +1,41 @@
+import type { Over, Reduction } from "@nibble-lab/native";
 import { apply } from "../autograd.js";
 import { native } from "../native.js";
-import { Tensor } from "../tensor.js";
-import { type OpTable, type None } from "./table.js";
+import type { Tensor } from "../tensor.js";
+import { made, type OpTable } from "./table.js";
+
+export type { Over, Reduction } from "@nibble-lab/native";
 
 interface Signatures {
-  sum: { inputs: { x: Tensor }; options: { readonly shape: readonly number[] }; saved: None };
+  reduce: {
+    inputs: { x: Tensor };
+    options: { readonly kind: Reduction; readonly over: Over };
+    saved: { x: Tensor; y: Tensor };
+  };
 }
 
 export const reduceOps: OpTable<Signatures> = {
-  sum: {
-    forward: ({ x }) => ({ output: Tensor.full([1], native.sum(x.handle), { owner: "sum" }) }),
-    backward: ({ dy, options: { shape } }) => ({
-      x: Tensor.full(shape, dy.item(), { category: "gradients", owner: "sum" }),
+  reduce: {
+    forward: ({ x }, { kind, over }) => {
+      const y = made(native.reduceForward(x.handle, kind, over));
+      return { output: y, saved: { x, y } };
+    },
+    backward: ({ dy, saved: { x, y }, options: { kind, over } }) => ({
+      x: made(native.reduceBackward(x.handle, dy.handle, y.handle, kind, over)),
     }),
   },
 };
 
-/** The sum of all elements → [1] */
-export const sum = (x: Tensor) => apply("sum", reduceOps.sum, { x }, { shape: x.shape });
+const reduce =
+  (kind: Reduction) =>
+  (x: Tensor, over: Over = "all") =>
+    apply("reduce", reduceOps.reduce, { x }, { kind, over });
+
+/** The sum of all elements → [1]; over "rows" of x [.., n] → [n], over "columns" → [..]. Added in f64. */
+export const sum = reduce("sum");
+/** The mean, shapes as in `sum`. */
+export const mean = reduce("mean");
+/** The largest element, shapes as in `sum`; its gradient is shared by those that equal it. */
+export const max = reduce("max");
+/** √Σ x², shapes as in `sum`. */
+export const norm = reduce("norm");

@@ -6,8 +6,8 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::cpu::elementwise;
 use crate::cpu::multi::Parameter;
+use crate::cpu::reduce;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ pub fn global_norm(e: &Engine, gradients: &[Handle]) -> Result<f64> {
     let mut total = 0.0;
     for &g in gradients {
         let g = e.tensor(OP, "gradients", g)?;
-        total += elementwise::sum(&cancel, &g.read(OP, "gradients")?, |g| g * g)?;
+        total += reduce::sum(&cancel, &g.read(OP, "gradients")?, |g| g * g)?;
     }
     Ok(total.sqrt())
 }
