@@ -1,86 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { backward, liveTensors, noGrad, Random, scope, Tensor } from "nibble-lab";
+import { backward, liveTensors, noGrad, scope, Tensor } from "nibble-lab";
 import * as library from "../../../kernel/library/lib/tensor/ops.js";
-import { quantizeInteger, unpackIntegers, type PackedMatrix } from "../../../kernel/library/lib/tensor/packed.js";
 import * as reference from "../../reference/ops.js";
 import { centralDifferences, numbers, type Numbers } from "../../reference/ops.js";
-
-interface Case {
-  readonly title: string;
-  readonly inputs: Readonly<Record<string, Numbers>>;
-  readonly run: (inputs: Record<string, Tensor>) => Tensor;
-  readonly expected: (inputs: Record<string, Numbers>) => Numbers;
-  /** Where a gradient is rounded on its way. */
-  readonly gradientTolerance?: number;
-}
-
-const random = new Random(11);
-/** Rounded to float32, so that both sides start from the same numbers. */
-const normal = (...shape: number[]) => numbers(shape, () => Math.fround(random.normal()));
-const [rows, width] = [5, 6];
-const int32 = (values: number[]) => Tensor.from(Int32Array.from(values));
-
-/** A packed weight [4, 6] at 4 bits, and its codes with the zero-points taken off. */
-function packed(group: number, scales: Tensor): { matrix: PackedMatrix; decoded: (scales: Numbers) => Numbers } {
-  const weight = numbers([4, width], (i) => Math.fround(Math.sin(i * 1.7)));
-  const parts = quantizeInteger(toTensor(weight), 4, group, false);
-  const codes = unpackIntegers(parts.codes, 4, width, 4).arraySync();
-  const zeros = parts.zeroPoints.arraySync();
-  const groups = group === 0 ? 1 : width / group;
-  const groupOf = (i: number) => Math.floor(i / width) * groups + Math.floor((i % width) / (group || width));
-  return {
-    matrix: {
-      format: "int4",
-      rows: 4,
-      columns: width,
-      group,
-      codes: parts.codes,
-      scales,
-      zeroPoints: parts.zeroPoints,
-    },
-    decoded: (s) => numbers([4, width], (i) => s.data[groupOf(i)]! * (codes[i]! - zeros[groupOf(i)]!)),
-  };
-}
-const packedCase = (title: string, group: number, groups: number): Case => ({
-  title,
-  inputs: { x: normal(rows, width), scales: numbers([4, groups], (i) => Math.fround(0.1 + 0.05 * i)) },
-  run: ({ x, scales }) => library.packedLinear(x!, packed(group, scales!).matrix),
-  expected: ({ x, scales }) =>
-    reference.matmul(x!, packed(group, toTensor(scales!)).decoded(scales!), { transposeB: true }),
-});
+import { each, int32, normal, packedCase, pairs, rows, toTensor, width, type Case } from "./op-cases.js";
 
 const gridWeight = normal(4, width);
 const gridScales = numbers([4, 2], (i) => Math.fround(0.4 + 0.03 * i));
-/** An operation of two tensors, of one shape and with a vector beside rows. */
-function pairs(
-  op: (a: Tensor, b: Tensor) => Tensor,
-  f: (a: number, b: number) => number,
-  second: (b: number) => number = (b) => b,
-): Case[] {
-  return [[rows, width], [width]].map((shape) => ({
-    title: shape.length === 2 ? "of one shape" : "with a vector",
-    inputs: { a: normal(rows, width), b: apply(normal(...shape), (x) => Math.fround(second(x))) },
-    run: ({ a, b }) => op(a!, b!),
-    expected: ({ a, b }) => numbers(a!.shape, (i) => f(a!.data[i]!, b!.data[i % b!.data.length]!)),
-  }));
-}
-/** An operation of one tensor, element by element after `rowwise`. */
-function each(
-  op: (x: Tensor) => Tensor,
-  f: (x: number) => number,
-  first: (x: number) => number = (x) => x,
-  rowwise: (x: Numbers) => Numbers = (x) => x,
-): Case[] {
-  return [
-    {
-      title: "every element",
-      inputs: { x: apply(normal(rows, width), (x) => Math.fround(first(x))) },
-      run: ({ x }) => op(x!),
-      expected: ({ x }) => apply(rowwise(x!), f),
-    },
-  ];
-}
-const apply = (x: Numbers, f: (value: number) => number) => numbers(x.shape, (i) => f(x.data[i]!));
 const activations = ["relu", "silu", "gelu", "geluTanh"] as const;
 const mask = [1, 0, 1, 1, 0, 1, 0, 0, 1, 1, 0, 1, 1, 1];
 /** Elements that p 0.25, seed 7, offset 3 keep. */
@@ -380,9 +306,6 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
   ],
 };
 
-function toTensor({ shape, data }: Numbers): Tensor {
-  return Tensor.from(Float32Array.from(data), shape);
-}
 function expectClose(got: Tensor, expected: Numbers, tolerance: number, what: string): void {
   expect([...got.shape], what).toEqual([...expected.shape]);
   const size = Math.max(1, ...expected.data.map(Math.abs));

@@ -59,10 +59,11 @@ export const attentionOps: OpTable<Signatures> = {
   },
 };
 
+/** Handles where the options have tensors. */
 function withHandles(options: AttentionOptions, { keyMask, lengths, slopes }: AttentionBias): NativeAttention {
-  const { keyMask: _mask, lengths: _lengths, slopes: _slopes, ...rest } = options;
+  const plain: Omit<AttentionOptions, keyof AttentionBias> = options;
   return {
-    ...rest,
+    ...plain,
     ...(keyMask && { keyMask: keyMask.handle }),
     ...(lengths && { lengths: lengths.handle }),
     ...(slopes && { slopes: slopes.handle }),
