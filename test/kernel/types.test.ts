@@ -158,6 +158,10 @@ describe("magics", () => {
     expect(await client.value("fromThere + 1")).toBe("22");
     expect(await client.value("%%tslab\nfromThere = 5; await Promise.resolve(fromThere)")).toBe("5");
     expect(errorOf(await client.execute("%%tslab\nconst bad: string = fromThere")).evalue).toContain("not assignable");
+    expect(traceback(await client.execute("%%tslab\nthrow new Error('no place')"))).toEqual([
+      "Error: no place",
+      "    at Cell.ts",
+    ]);
   });
 
   it("forget everything, and the count goes on", async () => {

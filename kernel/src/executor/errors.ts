@@ -71,6 +71,7 @@ function frameText(frame: NodeJS.CallSite): string | null {
 function cellPosition(frame: NodeJS.CallSite, file: string): string | null {
   const cell = cells.get(file);
   if (cell === undefined) return null;
+  if (!cell.positions.isKnown) return file;
   const { line, column } = cell.positions.original(frame.getLineNumber() ?? 1, frame.getColumnNumber() ?? 1);
   return `${file}:${line}:${column}`;
 }
@@ -158,7 +159,7 @@ function cellPlace(frame: string): { file: string; position: Position } | null {
 function syntaxPlace(error: Error): { file: string; position: Position } | null {
   const match = /^(Cell\[[^\]]+\]\.ts):(\d+)\n(?:.*\n( *)\^)?/.exec(error.stack ?? "");
   const cell = match === null ? undefined : cells.get(match[1]!);
-  if (match === null || cell === undefined) return null;
+  if (match === null || !cell?.positions.isKnown) return null;
   return { file: match[1]!, position: cell.positions.original(Number(match[2]), (match[3]?.length ?? 0) + 1) };
 }
 

@@ -22,6 +22,11 @@ export class CellPositions {
     private readonly map: CellMap,
   ) {}
 
+  /** False for a cell that another compiler made: where its text went is not told. */
+  get isKnown(): boolean {
+    return this.map.mappings !== "";
+  }
+
   original(line: number, column: number): Position {
     const { segments, changedStarts, sourceStarts } = (this.decoded ??= this.decode());
     const generatedColumn = column - 1 - (line === 1 ? this.map.head : 0);

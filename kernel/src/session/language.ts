@@ -45,7 +45,12 @@ export class Language {
   private isWarm = false;
   /** What was asked before the worker was wanted; null from then on. */
   private early: Early[] | null = [];
-  private readonly worker = new WorkerClient<LanguageQuestion>(new URL("./language-worker.js", import.meta.url));
+  /** Every cell since the executor started: a thread that takes the place of one that failed is told them again. */
+  private cells: LanguageQuestion[] = [];
+  private readonly worker = new WorkerClient<LanguageQuestion>(new URL("./language-worker.js", import.meta.url), () => {
+    this.isWarm = false;
+    this.early = this.cells.map((question) => ({ question, resolve: ignoreReported, reject: ignoreReported }));
+  });
 
   /** @param names every name that a cell can use now: the answer while types are still being read */
   constructor(private readonly names: () => Promise<readonly string[]>) {}
@@ -60,17 +65,23 @@ export class Language {
   }
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
-    this.inOrder({ op: "addCell", count, source, declared }).catch(ignoreReported);
+    const question = { op: "addCell", count, source, declared } as const;
+    this.inOrder(question).catch(ignoreReported);
+    this.cells.push(question);
   }
 
   /** The executor is new: no cell is known. */
   forget(): void {
+    this.cells = [];
     this.inOrder({ op: "forget" }).catch(ignoreReported);
   }
 
-  /** Mistakes in the types of a cell that is about to run; while types are not yet wanted, the answer waits for `warm`. */
+  /**
+   * Mistakes in the types of a cell that is about to run; while types are not yet wanted, the answer waits for `warm`.
+   * A cell on which TypeScript itself fails has none: it runs.
+   */
   check(source: string): Promise<readonly TypeProblem[]> {
-    return this.inOrder({ op: "check", source });
+    return this.inOrder<readonly TypeProblem[]>({ op: "check", source }).catch(() => []);
   }
 
   /** The answer if types have been read and it comes within the limit; null where it would be waited for. */

@@ -12,7 +12,11 @@ export class WorkerClient<Ask extends object> {
   private next = 0;
   private readonly waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
 
-  constructor(private readonly url: URL) {}
+  /** @param lost hears that the thread has failed; the next question starts a fresh one, which knows nothing */
+  constructor(
+    private readonly url: URL,
+    private readonly lost: () => void = () => undefined,
+  ) {}
 
   warm(): void {
     this.worker ??= this.start();
@@ -37,6 +41,7 @@ export class WorkerClient<Ask extends object> {
     worker.on("error", (error: Error) => {
       process.stderr.write(`${this.url.pathname} failed: ${error.stack ?? error.message}\n`);
       this.worker = null;
+      this.lost();
       for (const { reject } of this.waiting.values()) reject(error);
       this.waiting.clear();
     });
