@@ -10,8 +10,9 @@ import type { Completion, Completions, Inspection } from "./language.js";
 const MOST_ENTRIES = 500;
 /** Signatures cost time: only what is seen first gets one. */
 const SIGNATURES = 100;
-/** What nearly every notebook imports: its types are read before the first question. */
 const UNCHECKED = /^\s*\/\/\s*@ts-nocheck\b/;
+const AUGMENTS = /\bdeclare\s+(global|module)\b/;
+/** What nearly every notebook imports: its types are read before the first question. */
 const WARM_UP = 'import "nibble-lab";';
 
 /**
@@ -44,6 +45,7 @@ export class LanguageService {
   }
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
+    if (declared.length === 0 && !AUGMENTS.test(source)) return; // nothing that a later cell could see
     const name = `__nibble_cell_${count}`;
     this.write(join(this.folder, `${name}.ts`), cellModule(this.names.headerFor(source, declared), source, declared));
     this.names.add(`./${name}.js`, declared);
