@@ -17,7 +17,7 @@ const rows: readonly (readonly [string, string, RegExp])[] = [
   ["an abort", "console.log('before'); process.abort()", /SIGABRT/],
 ];
 
-describe("an executor that runs out of memory", () => {
+describe("an executor that runs out of memory", { timeout: 240_000 }, () => {
   it("is told in the cell as well, and the next cell runs", async () => {
     const small = await Client.warm({ env: { NODE_OPTIONS: "--max-old-space-size=120" } });
     const died = await small.execute("const hoard: number[][] = []; for (;;) hoard.push(new Array(10_000).fill(0.5))");

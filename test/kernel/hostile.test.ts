@@ -118,7 +118,7 @@ describe("odd messages", () => {
   });
 });
 
-describe("a flood", () => {
+describe("a flood", { timeout: 240_000 }, () => {
   it("of 1,000 comms is kept, listed and closed", async () => {
     await client.value("kernel.comms.register('flood', (comm) => { comm.onMessage = (data) => comm.send(data) })");
     const ids = Array.from({ length: 1000 }, (_, index) => `flood-${index}`);

@@ -33,7 +33,7 @@ describe("output budget", () => {
   });
 });
 
-describe("much output", () => {
+describe("much output", { timeout: 240_000 }, () => {
   it("of 100,000 lines arrives whole and in order before idle", async () => {
     const { published } = await client.execute(
       "for (let line = 0; line < 100_000; line++) console.log(`line ${line}`)",
