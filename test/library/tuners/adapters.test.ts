@@ -17,6 +17,7 @@ import {
   UnsupportedError,
   useAdapter,
   type LanguageModel,
+  type LoraAdapter,
 } from "nibble-lab";
 import { largestDifference, tinyModel, tinyTokens } from "../tiny-model.js";
 
@@ -74,6 +75,16 @@ describe("adapters in peft's format", () => {
     using again = await loadModel(join(golden, "model"));
     await loadAdapter(again, folder);
     expect(logits(again, expected.ids)).toEqual(logits(model, expected.ids));
+  });
+
+  it("keeps the dropout", async () => {
+    using model = tune(tinyModel(), { method: "lora", rank: 2, dropout: 0.1 });
+    const folder = fresh();
+    await saveAdapter(model, folder);
+    expect(config(folder).lora_dropout).toBe(0.1);
+    using again = tinyModel();
+    await loadAdapter(again, folder, { trainable: true });
+    expect(([...again.linears()][0]![1].adapter as LoraAdapter).dropout).toBe(0.1);
   });
 
   it("names single layers where last parts would say too much", async () => {

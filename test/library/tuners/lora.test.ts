@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LoraAdapter, LoraOptions } from "nibble-lab";
-import { qlora, quantize, scope, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
+import { noGrad, qlora, quantize, scope, Tensor, train, tune, UnsupportedError, type LanguageModel } from "nibble-lab";
 import { largestDifference, tinyModel, tinyTokens } from "../tiny-model.js";
 import { gradientPairs } from "./gradients.js";
 
@@ -86,6 +86,41 @@ describe("lora", () => {
     expect(scaling({ rank: 9, alpha: 6, rankStabilized: true })).toBe(2);
   });
 
+  it("drops numbers on their way to A in training alone, others for each step and layer", async () => {
+    using model = tune(tinyModel(), { method: "lora", rank: 2, dropout: 0.5, seed: 3 });
+    disturb(model);
+    const adapters = [...model.linears()].map(([, { adapter }]) => adapter as LoraAdapter);
+    const x = Tensor.full([64, 16], 1);
+    const y = Tensor.zeros([64, 16]);
+    const [one, other] = [adapters[0]!, adapters[3]!];
+    const added = (adapter: LoraAdapter) => scope(() => [...adapter.apply(x.share(), y.share()).arraySync()]);
+    const training = added(one);
+    expect(added(one)).toEqual(training);
+    const still = noGrad(() => added(one));
+    expect(new Set(still).size).toBeLessThanOrEqual(16);
+    // Kept numbers are doubled, so that the mean stays.
+    const mean = (values: readonly number[]) => values.reduce((a, b) => a + Math.abs(b), 0) / values.length;
+    expect(new Set(training).size).toBeGreaterThan(200);
+    expect(mean(training) / mean(still)).toBeGreaterThan(0.8);
+    expect(added(other)).not.toEqual(training);
+    one.a.write(Float32Array.from(one.a.arraySync()));
+    expect(added(one)).not.toEqual(training);
+    for (const tensor of [x, y]) tensor.dispose();
+  });
+
+  it("trains the same with dropout whether blocks are kept or computed again", async () => {
+    using model = tinyModel();
+    const trained = async (gradientCheckpointing: boolean, seed: number) => {
+      using tuned = tune(model.fork(), { method: "lora", rank: 2, dropout: 0.3, seed });
+      await train(tuned, { ...settings, gradientCheckpointing });
+      return logits(tuned);
+    };
+    const kept = await trained(false, 1);
+    expect(await trained(true, 1)).toEqual(kept);
+    expect(await trained(false, 1)).toEqual(kept);
+    expect(await trained(false, 2)).not.toEqual(kept);
+  });
+
   it("trains only what targets name, and leaves the base alone", async () => {
     using model = tinyModel();
     const before = [...model.namedTensors()].map(([, tensor]) => [...tensor.arraySync()]);
@@ -111,6 +146,9 @@ describe("lora", () => {
       "blocks.0.attention.q_proj has an adapter already (lora of rank 16).",
     );
     expect(() => tune(model, { method: "lora", rank: 0 })).toThrow("rank is 0. Allowed: a whole number of at least 1.");
+    expect(() => tune(model, { method: "lora", dropout: 1 })).toThrow(
+      "dropout is 1. Allowed: a number from 0 to below 1.",
+    );
     expect(() => tune(model, { method: "lora", targets: ["qproj"] })).toThrow('targets "qproj" fits no layer.');
     expect(() => tune(model, { method: "lora", ranks: 2 } as never)).toThrow('lora has no option "ranks".');
     expect(() => tune(model, { method: "peqa", rank: 2 } as never)).toThrow(

@@ -1,5 +1,5 @@
 import { UnsupportedError } from "../errors.js";
-import { flag, integer, real } from "../options.js";
+import { custom, flag, integer, real } from "../options.js";
 import { Random } from "../random.js";
 import { keep } from "../tensor/scope.js";
 import { gaussianStart } from "./initializers/gaussian.js";
@@ -14,7 +14,9 @@ export interface LoraOptions {
   readonly alpha?: number;
   /** Multiply by alpha / √rank instead, so that large ranks learn as fast (rsLoRA, arXiv 2312.03732). Default false. */
   readonly rankStabilized?: boolean;
-  /** Default 0. */
+  /** Probability with which a number of x becomes 0 on its way to A, in training alone; a mask a step. Below 1, default 0. */
+  readonly dropout?: number;
+  /** Of A's start and of the dropout. Default 0. */
   readonly seed?: number;
 }
 
@@ -25,7 +27,7 @@ const LEARNING_RATE = 1e-3;
  * LoRA: each chosen layer gets two thin matrices beside its frozen weight, dense or quantized (Hu et al. 2021, arXiv 2106.09685;
  * on NF4 weights: QLoRA, arXiv 2305.14314).
  *
- *   y = x·Ŵᵀ + scaling·(x·Aᵀ)·Bᵀ,  A [rank, in] ~ N(0, 1/rank²),  B [out, rank] = 0,  scaling = alpha / rank, or alpha / √rank
+ *   y = x·Ŵᵀ + scaling·(dropout(x)·Aᵀ)·Bᵀ,  A [rank, in] ~ N(0, 1/rank²),  B [out, rank] = 0,  scaling = alpha / rank, or alpha / √rank
  *
  * `initialize` starts A and B from something better than that.
  */
@@ -35,12 +37,14 @@ export const lora = defineTuner<LoraOptions>({
     rank: integer({ from: 1, fallback: DEFAULT_RANK }),
     alpha: real({ from: 0 }),
     rankStabilized: flag({ fallback: false }),
+    dropout: custom<number>("a number from 0 to below 1", (p) => typeof p === "number" && p >= 0 && p < 1, 0),
     seed: integer({ fallback: 0 }),
   },
   learningRate: () => LEARNING_RATE,
   describe: (options) => {
-    const { rank, alpha, rankStabilized } = complete(options);
-    return `rank ${rank}, alpha ${alpha}${rankStabilized ? ", rank-stabilized" : ""}; the weights below stay`;
+    const { rank, alpha, rankStabilized, dropout = 0 } = complete(options);
+    const extras = `${rankStabilized ? ", rank-stabilized" : ""}${dropout > 0 ? `, dropout ${dropout}` : ""}`;
+    return `rank ${rank}, alpha ${alpha}${extras}; the weights below stay`;
   },
   check: ({ layers }) => {
     for (const [name, { adapter }] of layers) {
@@ -53,14 +57,14 @@ export const lora = defineTuner<LoraOptions>({
     }
   },
   attach: ({ layers }, options) => {
-    const { rank, alpha, rankStabilized, seed = 0 } = complete(options);
+    const { rank, alpha, rankStabilized, dropout = 0, seed = 0 } = complete(options);
     const random = new Random(seed);
     for (const [owner, linear] of layers) {
       const { rows, columns } = linear;
       const { a, b } = keep(gaussianStart({ rows, columns, rank, owner }, random.bits()));
       a.requiresGrad = true;
       b.requiresGrad = true;
-      linear.adapter = new LoraAdapter(a, b, { alpha, rankStabilized });
+      linear.adapter = new LoraAdapter(a, b, { alpha, rankStabilized, dropout, seed: random.bits() });
     }
   },
 });

@@ -35,7 +35,7 @@ export function writeLora(
     rank_pattern: other((adapter) => adapter.rank, rank),
     alpha_pattern: other((adapter) => adapter.alpha, alpha),
     target_modules: targets(model, new Set(adapters.keys())),
-    lora_dropout: 0,
+    lora_dropout: first.dropout,
     bias: "none",
     fan_in_fan_out: false,
     init_lora_weights: true,
@@ -88,6 +88,7 @@ export function readLora(model: LanguageModel, files: AdapterFiles): LoadedAdapt
   const saved = config.modules_to_save;
   if (Array.isArray(saved) && saved.length > 0) throw unsupported(folder, "modules_to_save", saved);
   const rankStabilized = config.use_rslora === true;
+  const dropout = typeof config.lora_dropout === "number" ? config.lora_dropout : 0;
   const linears = new Map(model.linears());
   const layers = new Map<string, LayerAdapter>();
   for (const layer of files.tensors.keys()) {
@@ -102,7 +103,7 @@ export function readLora(model: LanguageModel, files: AdapterFiles): LoadedAdapt
       throw new FormatError("loadAdapter", text, { folder, layer });
     }
     const alpha = numberFor(files, "lora_alpha", "alpha_pattern", module);
-    layers.set(layer, { beside: new LoraAdapter(a, b, { alpha, rankStabilized }), scales: null });
+    layers.set(layer, { beside: new LoraAdapter(a, b, { alpha, rankStabilized, dropout }), scales: null });
   }
   if (layers.size === 0) throw new FormatError("loadAdapter", `${folder} holds no tensors.`, { folder });
   return { adapter: new Adapter(layers), method: "lora", learningRate: lora.learningRate({}) };
