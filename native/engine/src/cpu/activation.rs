@@ -78,7 +78,7 @@ fn gelu(x: f32) -> (f32, f32) {
 #[inline(always)]
 fn gelu_tanh(x: f32) -> (f32, f32) {
     // 2·√(2/π)
-    const TWICE: f32 = 1.595_769_1;
+    const TWICE: f32 = 1.595_769;
     const CUBE: f32 = 0.044_715;
     let s = sigmoid(TWICE * (x + CUBE * x * x * x));
     (x * s, s + x * s * (1.0 - s) * TWICE * (1.0 + 3.0 * CUBE * x * x))

@@ -106,13 +106,7 @@ pub fn add_scalar(e: &Engine, x: Handle, value: f64) -> Result<Handle> {
 
 /// `e^x`.
 pub fn exp(e: &Engine, x: Handle) -> Result<Handle> {
-    unary(
-        e,
-        &rules::EXP,
-        x,
-        #[inline(always)]
-        |x| crate::cpu::exp::exp(x),
-    )
+    unary(e, &rules::EXP, x, crate::cpu::exp::exp)
 }
 
 /// `ln x`.

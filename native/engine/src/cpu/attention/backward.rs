@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use super::mask::View;
 use super::pack::{across, along, back, key_panels};
 use super::tile::{multiply, multiply_queries};
-use super::{Bias, Column, Head, KEYS, QUERIES, ROWS, Row, Sizes, segments};
+use super::{Bias, Column, Head, KEYS, QUERIES, ROWS, Row, Sizes, carve, fuses, segments, workspace};
 use crate::cancel::Cancel;
-use crate::cpu::exp::{dot, exp};
+use crate::cpu::exp::{dot, exp_with};
 use crate::cpu::{pool, simd};
 use crate::error::Result;
 
@@ -78,7 +78,8 @@ impl Task<'_> {
     ) -> Result<()> {
         let (s, saved, group) = (self.s, &self.saved, self.s.group());
         let (keys, values) = (s.key_head(saved.k, self.batch, self.kv), s.key_head(saved.v, self.batch, self.kv));
-        let mut scratch = Scratch::new(simd, s, keys, values);
+        let mut room = workspace(cancel, s.backward_elements())?;
+        let mut scratch = Scratch::new(simd, s, room.elements_mut(s.backward_elements()), keys, values);
         let mut by_head: Vec<Vec<_>> = (0..group).map(|_| Vec::with_capacity(s.queries)).collect();
         for (i, row) in dq.into_iter().enumerate() {
             by_head[i % group].push(row);
@@ -96,11 +97,11 @@ impl Task<'_> {
                 delta[..count].copy_from_slice(&saved.delta[at..at + count]);
                 let view = View::new(s, self.bias, self.batch, head, first, count);
                 scratch.panel(simd, &view, (&lse, &delta));
-                back(simd, &scratch.dq, &[s.scale; QUERIES], rows);
+                back(simd, scratch.dq, &[s.scale; QUERIES], rows);
             }
         }
-        copy_rows(&scratch.dk, scratch.padded, dk);
-        copy_rows(&scratch.dv, scratch.padded, dv);
+        copy_rows(scratch.dk, scratch.padded, dk);
+        copy_rows(scratch.dv, scratch.padded, dv);
         Ok(())
     }
 }
@@ -118,69 +119,71 @@ fn copy_rows(blocks: &[Row], padded: usize, rows: &mut [&mut [f32]]) {
 }
 
 /// What a task works on.
-struct Scratch {
+struct Scratch<'a> {
     width: usize,
     /// Number of keys, made up to whole blocks.
     padded: usize,
     /// Left panels `[key panel][element][8]`.
-    keys: Vec<Column>,
-    values: Vec<Column>,
+    keys: &'a mut [Column],
+    values: &'a mut [Column],
     /// Left panels `[element panel][key][8]`.
-    keys_along: Vec<Column>,
+    keys_along: &'a mut [Column],
     /// `[element][query]`; queries times the scale.
-    queries: Vec<Row>,
-    dy: Vec<Row>,
+    queries: &'a mut [Row],
+    dy: &'a mut [Row],
     /// `[block of 32 elements][query][32]`.
-    queries_along: Vec<Row>,
-    dy_along: Vec<Row>,
+    queries_along: &'a mut [Row],
+    dy_along: &'a mut [Row],
     /// `[key][query]`.
-    scores: Vec<Row>,
-    ds: Vec<Row>,
-    cap: Vec<Row>,
+    scores: &'a mut [Row],
+    ds: &'a mut [Row],
+    cap: &'a mut [Row],
     /// `[element][query]`.
-    dq: Vec<Row>,
+    dq: &'a mut [Row],
     /// `[block of 32 elements][key][32]`.
-    dk: Vec<Row>,
-    dv: Vec<Row>,
+    dk: &'a mut [Row],
+    dv: &'a mut [Row],
 }
 
-impl Scratch {
+impl<'a> Scratch<'a> {
     #[inline(always)]
-    fn new<S: Simd>(simd: S, s: &Sizes, keys: Head<'_>, values: Head<'_>) -> Scratch {
+    fn new<S: Simd>(simd: S, s: &Sizes, mut room: &'a mut [f32], keys: Head<'_>, values: Head<'_>) -> Scratch<'a> {
         let width = s.width;
         let padded = s.keys.next_multiple_of(KEYS);
         let (panels, blocks) = (width.div_ceil(ROWS), width.div_ceil(QUERIES));
-        let rows = |count: usize| vec![[0.0f32; QUERIES]; count];
-        let mut scratch = Scratch {
+        let room = &mut room;
+        let scratch = Scratch {
             width,
             padded,
-            keys: vec![[0.0; ROWS]; padded / ROWS * width],
-            values: vec![[0.0; ROWS]; padded / ROWS * width],
-            keys_along: vec![[0.0; ROWS]; padded * panels],
-            queries: rows(width),
-            dy: rows(width),
-            queries_along: rows(blocks * QUERIES),
-            dy_along: rows(blocks * QUERIES),
-            scores: rows(KEYS),
-            ds: rows(KEYS),
-            cap: rows(KEYS),
-            dq: rows(panels * ROWS),
-            dk: rows(padded * blocks),
-            dv: rows(padded * blocks),
+            keys: carve(room, padded / ROWS * width),
+            values: carve(room, padded / ROWS * width),
+            keys_along: carve(room, padded * panels),
+            queries: carve(room, width),
+            dy: carve(room, width),
+            queries_along: carve(room, blocks * QUERIES),
+            dy_along: carve(room, blocks * QUERIES),
+            scores: carve(room, KEYS),
+            ds: carve(room, KEYS),
+            cap: carve(room, KEYS),
+            dq: carve(room, panels * ROWS),
+            dk: carve(room, padded * blocks),
+            dv: carve(room, padded * blocks),
         };
-        key_panels(simd, keys, s.keys, &mut scratch.keys);
-        key_panels(simd, values, s.keys, &mut scratch.values);
-        along(keys, 0, s.keys, 1.0, padded, &mut scratch.keys_along);
+        key_panels(simd, keys, s.keys, scratch.keys);
+        key_panels(simd, values, s.keys, scratch.values);
+        along(keys, 0, s.keys, 1.0, padded, scratch.keys_along);
+        scratch.dk.fill([0.0; QUERIES]);
+        scratch.dv.fill([0.0; QUERIES]);
         scratch
     }
 
     /// Brings a panel of queries and of their gradients into both orders.
     #[inline(always)]
     fn load<S: Simd>(&mut self, simd: S, s: &Sizes, (q, dy): (Head<'_>, Head<'_>), first: usize, count: usize) {
-        across(simd, q, first, count, s.scale, &mut self.queries);
-        across(simd, dy, first, count, 1.0, &mut self.dy);
-        along(q, first, count, s.scale, QUERIES, &mut self.queries_along);
-        along(dy, first, count, 1.0, QUERIES, &mut self.dy_along);
+        across(simd, q, first, count, s.scale, self.queries);
+        across(simd, dy, first, count, 1.0, self.dy);
+        along(q, first, count, s.scale, QUERIES, self.queries_along);
+        along(dy, first, count, 1.0, QUERIES, self.dy_along);
     }
 
     /// One panel of queries against all keys that it sees.
@@ -195,14 +198,18 @@ impl Scratch {
             let left = self.keys[panels.clone()].chunks_exact(width).zip(self.values[panels].chunks_exact(width));
             let tiles = scores.as_chunks_mut::<ROWS>().0.iter_mut().zip(ds.as_chunks_mut::<ROWS>().0);
             for ((keys, values), (scores, ds)) in left.zip(tiles) {
-                multiply(simd, keys, &self.queries, scores, false);
-                multiply(simd, values, &self.dy, ds, false);
+                multiply(simd, keys, self.queries, scores, false);
+                multiply(simd, values, self.dy, ds, false);
             }
-            let capped = view.cap_slopes(scores, &mut self.cap);
+            let capped = view.cap_slopes(scores, self.cap);
             view.finish(first, scores);
-            gradients(scores, ds, lse, delta);
+            if fuses::<S>() {
+                gradients::<true>(scores, ds, lse, delta);
+            } else {
+                gradients::<false>(scores, ds, lse, delta);
+            }
             if capped {
-                for (ds, slopes) in ds.iter_mut().zip(&self.cap) {
+                for (ds, slopes) in ds.iter_mut().zip(&*self.cap) {
                     ds.iter_mut().zip(slopes).for_each(|(ds, slope)| *ds *= slope);
                 }
             }
@@ -229,10 +236,10 @@ impl Scratch {
 
 /// Scores → probabilities; `dy·v` in `ds` → `p·(dy·v − delta)`.
 #[inline(always)]
-fn gradients(scores: &mut [Row], ds: &mut [Row], lse: &Row, delta: &Row) {
+fn gradients<const FUSED: bool>(scores: &mut [Row], ds: &mut [Row], lse: &Row, delta: &Row) {
     for (scores, ds) in scores.iter_mut().zip(ds) {
         for (((p, ds), &lse), &delta) in scores.iter_mut().zip(ds).zip(lse).zip(delta) {
-            *p = exp(*p - lse);
+            *p = exp_with::<FUSED>(*p - lse);
             *ds = *p * (*ds - delta);
         }
     }

@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use super::mask::View;
 use super::pack::{across, along, back, key_panels};
 use super::tile::multiply;
-use super::{Bias, Column, FEW, KEYS, QUERIES, ROWS, Row, Sizes, few, segments};
+use super::{Bias, Column, FEW, KEYS, QUERIES, ROWS, Row, Sizes, carve, few, fuses, segments, workspace};
 use crate::cancel::Cancel;
-use crate::cpu::exp::exp;
+use crate::cpu::exp::exp_with;
 use crate::cpu::{pool, simd};
 use crate::error::Result;
 
@@ -62,11 +62,13 @@ impl Task<'_> {
     fn run<S: Simd>(&self, simd: S, cancel: &Cancel, rows: Vec<&mut [f32]>, lse: &mut [f32]) -> Result<()> {
         let (s, width) = (self.s, self.s.width);
         let padded = s.keys.next_multiple_of(KEYS);
-        let mut keys = vec![[0.0f32; ROWS]; padded / ROWS * width];
-        key_panels(simd, s.key_head(self.k, self.batch, self.kv), s.keys, &mut keys);
-        let mut values = vec![[0.0f32; ROWS]; padded * width.div_ceil(ROWS)];
-        along(s.key_head(self.v, self.batch, self.kv), 0, s.keys, 1.0, padded, &mut values);
-        let mut scratch = Scratch::new(width);
+        let mut room = workspace(cancel, s.forward_elements())?;
+        let mut room: &mut [f32] = room.elements_mut(s.forward_elements());
+        let keys: &mut [Column] = carve(&mut room, padded / ROWS * width);
+        key_panels(simd, s.key_head(self.k, self.batch, self.kv), s.keys, keys);
+        let values: &mut [Column] = carve(&mut room, padded * width.div_ceil(ROWS));
+        along(s.key_head(self.v, self.batch, self.kv), 0, s.keys, 1.0, padded, values);
+        let mut scratch = Scratch::new(room, width);
         let group = s.group();
         // Rows come query by query, each with the heads of the group.
         let mut by_head: Vec<Vec<_>> = (0..group).map(|_| Vec::with_capacity(s.queries)).collect();
@@ -79,15 +81,15 @@ impl Task<'_> {
             for (n, (rows, lse)) in rows.chunks_mut(QUERIES).zip(lse.chunks_mut(QUERIES)).enumerate() {
                 cancel.check()?;
                 let (first, count) = (n * QUERIES, rows.len());
-                across(simd, queries, first, count, s.scale, &mut scratch.queries);
+                across(simd, queries, first, count, s.scale, scratch.queries);
                 let view = View::new(s, self.bias, self.batch, head, first, count);
-                scratch.panel(simd, &view, (&keys, &values), padded);
+                scratch.panel(simd, &view, (keys, values), padded);
                 let mut factors = [0.0; QUERIES];
                 for (factor, &sum) in factors.iter_mut().zip(&scratch.sum) {
                     // NaN stays NaN.
                     *factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
                 }
-                back(simd, &scratch.y, &factors, rows);
+                back(simd, scratch.y, &factors, rows);
                 for (lse, (&largest, &sum)) in lse.iter_mut().zip(scratch.largest.iter().zip(&scratch.sum)) {
                     *lse = if sum == 0.0 { LOWEST } else { largest + sum.ln() };
                 }
@@ -98,23 +100,23 @@ impl Task<'_> {
 }
 
 /// What a task works on.
-struct Scratch {
+struct Scratch<'a> {
     /// `[element][query]`, times the scale.
-    queries: Vec<Row>,
+    queries: &'a mut [Row],
     /// `[key][query]`.
-    scores: Vec<Row>,
+    scores: &'a mut [Row],
     /// `[element][query]`.
-    y: Vec<Row>,
+    y: &'a mut [Row],
     largest: Row,
     sum: Row,
 }
 
-impl Scratch {
-    fn new(width: usize) -> Scratch {
+impl<'a> Scratch<'a> {
+    fn new(mut room: &'a mut [f32], width: usize) -> Scratch<'a> {
         Scratch {
-            queries: vec![[0.0; QUERIES]; width],
-            scores: vec![[0.0; QUERIES]; KEYS],
-            y: vec![[0.0; QUERIES]; width.next_multiple_of(ROWS)],
+            queries: carve(&mut room, width),
+            scores: carve(&mut room, KEYS),
+            y: carve(&mut room, width.next_multiple_of(ROWS)),
             largest: [LOWEST; QUERIES],
             sum: [0.0; QUERIES],
         }
@@ -133,10 +135,14 @@ impl Scratch {
             let scores = &mut self.scores[..count];
             let panels = keys[first * width / ROWS..].chunks_exact(width);
             for (panel, scores) in panels.zip(scores.as_chunks_mut::<ROWS>().0) {
-                multiply(simd, panel, &self.queries, scores, false);
+                multiply(simd, panel, self.queries, scores, false);
             }
             view.finish(first, scores);
-            let fade = softmax_block(scores, &mut self.largest, &mut self.sum);
+            let fade = if fuses::<S>() {
+                softmax_block::<true>(scores, &mut self.largest, &mut self.sum)
+            } else {
+                softmax_block::<false>(scores, &mut self.largest, &mut self.sum)
+            };
             for (values, y) in values.chunks_exact(padded).zip(self.y.as_chunks_mut::<ROWS>().0) {
                 for row in y.iter_mut() {
                     row.iter_mut().zip(&fade).for_each(|(y, fade)| *y *= fade);
@@ -149,7 +155,7 @@ impl Scratch {
 
 /// Scores → `e^(score − largest)`; brings the running maximum and sum up to date and returns what earlier results shrink by.
 #[inline(always)]
-fn softmax_block(scores: &mut [Row], largest: &mut Row, sum: &mut Row) -> Row {
+fn softmax_block<const FUSED: bool>(scores: &mut [Row], largest: &mut Row, sum: &mut Row) -> Row {
     let mut shift = *largest;
     for row in &*scores {
         for (shift, &score) in shift.iter_mut().zip(row) {
@@ -158,12 +164,12 @@ fn softmax_block(scores: &mut [Row], largest: &mut Row, sum: &mut Row) -> Row {
     }
     let mut fade = [0.0; QUERIES];
     for (fade, (&before, &now)) in fade.iter_mut().zip(largest.iter().zip(&shift)) {
-        *fade = exp(before - now);
+        *fade = exp_with::<FUSED>(before - now);
     }
     let mut total = [0.0f32; QUERIES];
     for row in scores.iter_mut() {
         for ((total, score), &shift) in total.iter_mut().zip(row).zip(&shift) {
-            *score = exp(*score - shift);
+            *score = exp_with::<FUSED>(*score - shift);
             *total += *score;
         }
     }

@@ -12,6 +12,13 @@ mod mask;
 mod pack;
 mod tile;
 
+use fearless_simd::Simd;
+use fearless_simd::prelude::*;
+
+use crate::cancel::Cancel;
+use crate::cpu::buffer::{Buffer, Fill};
+use crate::error::{Error, Result};
+
 pub use backward::{Saved, backward, fill_delta};
 pub use forward::forward;
 
@@ -119,18 +126,18 @@ impl Sizes {
     pub fn backward_elements(&self) -> usize {
         let (rows, columns) = (self.width.next_multiple_of(ROWS), self.width.next_multiple_of(QUERIES));
         let keys = self.keys.next_multiple_of(KEYS);
-        keys * (2 * self.width + rows + 2 * columns) + QUERIES * (2 * self.width + 2 * columns + rows + 2 * KEYS)
+        keys * (2 * self.width + rows + 2 * columns) + QUERIES * (2 * self.width + 2 * columns + rows + 3 * KEYS)
     }
 }
 
 /// The segments of `width` elements of `y[batch·length, heads·width]`, in tasks of `per_task` heads of a sequence, row by row:
 /// what lets tasks write the rows of their own heads.
-fn segments<'a>(
-    y: &'a mut [f32],
+fn segments(
+    y: &mut [f32],
     [batch, length, heads]: [usize; 3],
     width: usize,
     per_task: usize,
-) -> Vec<Vec<&'a mut [f32]>> {
+) -> Vec<Vec<&mut [f32]>> {
     let tasks = heads / per_task.max(1);
     let mut segments: Vec<Vec<_>> = (0..batch * tasks).map(|_| Vec::with_capacity(length * per_task)).collect();
     for (i, segment) in y.chunks_exact_mut(width.max(1)).enumerate() {
@@ -138,4 +145,23 @@ fn segments<'a>(
         segments[row / length.max(1) * tasks + head / per_task].push(segment);
     }
     segments
+}
+
+/// Room for a task, reused from call to call.
+fn workspace(cancel: &Cancel, elements: usize) -> Result<Buffer> {
+    let what = || Error::Internal { op: cancel.op(), what: format!("no memory for {elements} numbers of workspace") };
+    Buffer::new(elements * size_of::<f32>(), Fill::Any).ok_or_else(what)
+}
+
+/// Takes `count` rows off `numbers`.
+fn carve<'a, const N: usize>(numbers: &mut &'a mut [f32], count: usize) -> &'a mut [[f32; N]] {
+    let (part, rest) = std::mem::take(numbers).split_at_mut(count * N);
+    *numbers = rest;
+    part.as_chunks_mut().0
+}
+
+/// Whether vectors of this level have fused multiply-adds.
+#[inline(always)]
+fn fuses<S: Simd>() -> bool {
+    S::f32s::LEN >= 8 || cfg!(target_arch = "aarch64")
 }

@@ -95,8 +95,8 @@ fn lock<'a, const N: usize>(op: &'static str, sets: &'a [Set<N>]) -> Result<Vec<
 
 fn as_parameters<'a, const N: usize>(locked: &'a mut [Locked<'_, N>]) -> Vec<Parameter<'a, N>> {
     let slices = |Locked { p, g, states }: &'a mut Locked<'_, N>| Parameter {
-        p: &mut **p,
-        g: &**g,
+        p,
+        g,
         states: states.each_mut().map(|state| &mut **state),
     };
     locked.iter_mut().map(slices).collect()
