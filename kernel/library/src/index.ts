@@ -115,7 +115,11 @@ export { Tensor, type TensorOptions } from "./tensor/tensor.js";
 
 export { DenseWeight, Linear, type LinearAdapter, type LinearWeight } from "./nn/linear.js";
 export { initializers, type InitializerName } from "./nn/initializers.js";
+export { Attention, type AttentionShape, type Positions } from "./nn/attention.js";
+export { Embedding } from "./nn/embedding.js";
+export { GatedMlp } from "./nn/mlp.js";
 export { Module } from "./nn/module.js";
+export { LayerNorm, RmsNorm } from "./nn/norm.js";
 
 export { SafetensorsFile, writeSafetensors } from "./io/safetensors.js";
 

@@ -1,5 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { add, DenseWeight, Linear, liveTensors, Module, scope, Tensor, type LinearAdapter } from "nibble-lab";
+import {
+  add,
+  DenseWeight,
+  LayerNorm,
+  Linear,
+  liveTensors,
+  Module,
+  scope,
+  Tensor,
+  type LinearAdapter,
+} from "nibble-lab";
 import type { Sharing } from "../../../kernel/library/lib/nn/module.js";
 
 class Pair extends Module {
@@ -31,6 +41,18 @@ class PlusOne implements LinearAdapter {
     this.one.dispose();
   }
 }
+
+describe("layer norm", () => {
+  it("brings each row to mean 0 and variance 1, then scales and shifts it", () => {
+    using norm = new LayerNorm(Tensor.from([1, 1, 2]), Tensor.from([0, 1, 0]), 0);
+    expect([...norm.namedParameters()].map(([name]) => name)).toEqual(["weight", "bias"]);
+    scope(() => {
+      const root = Math.sqrt(1.5);
+      const y = norm.forward(Tensor.from([1, 2, 3], [1, 3])).arraySync();
+      [-root, 1, 2 * root].forEach((value, i) => expect(y[i]!).toBeCloseTo(value, 5));
+    });
+  });
+});
 
 describe("module", () => {
   it("names each tensor once, by the path of properties and indices", () => {

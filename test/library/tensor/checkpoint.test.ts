@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   backward,
   checkpoint,
+  dropout,
   grad,
   liveTensors,
   memory,
@@ -56,6 +57,19 @@ describe("checkpoint", () => {
       const y = leaf([1, 2]);
       backward(sum(checkpoint((a, b) => multiply(a, b), y, y)));
       expect([...y.grad!.arraySync()]).toEqual([2, 4]);
+    });
+  });
+
+  it("drops the same elements the second time", () => {
+    scope(() => {
+      const x = leaf(Array.from({ length: 200 }, (_, i) => i - 99.5));
+      const f = (x: Tensor) => multiply(dropout(x, { p: 0.4, seed: 3, offset: 7 }), x);
+      backward(sum(f(x)));
+      const expected = x.grad!.arraySync();
+      x.clearGrad();
+      backward(sum(checkpoint(f, x)));
+      expect(x.grad!.arraySync()).toEqual(expected);
+      expect(expected.filter((value) => value === 0).length).toBeGreaterThan(40);
     });
   });
 

@@ -9,7 +9,7 @@ interface Signature extends OpSignature {
 /**
  * `fn(…inputs)` whose tape is thrown away: its inputs alone are kept, and its gradient runs it again (Chen et al. 2016). The
  * numbers are the same as without, bit for bit, as long as `fn` computes the same both times. Parameters that `fn` uses train
- * as always.
+ * as always. Dropout inside draws the same elements as long as its seed and offset are chosen outside.
  *
  * @param inputs what flows in and may want a gradient; everything else that `fn` uses must still be there at `backward`
  * @throws {UnsupportedError} at `backward`, if `fn` used a result from outside that wants a gradient
