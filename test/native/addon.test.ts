@@ -103,7 +103,7 @@ describe("malformed calls", () => {
       [() => native.tensorZeros([1.5], "f32", "cache", "x"), "OptionError", "shape is 1.5"],
       [() => native.tensorZeros([2 ** 40, 2 ** 40], "f32", "cache", "x"), "ShapeError", "2^40 elements"],
       [() => native.quantizeInteger(x, 5, 0, false), "OptionError", "[quantizeInteger] bits is 5."],
-      [() => native.quantizeNf4(x, 60), "OptionError", "[quantizeNf4] block is 60."],
+      [() => native.quantizeBlocks(x, "nf4", 60), "OptionError", "[quantizeBlocks] block is 60."],
       [() => native.matmul("x" as unknown as number, x), "OptionError", "[matmul]"],
       [() => native.tensorWrite(x, new Uint8Array(3)), "FormatError", "Expected 24 bytes"],
     ];

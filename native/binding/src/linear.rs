@@ -12,22 +12,22 @@ use crate::tensor::Handle;
 /// A weight `[rows, columns]` = `[out, in]` as codes.
 ///
 /// Integers: `W = scale·(q − zeroPoint)`; codes row-major, each row padded to a byte, lowest bits first (int3: a
-/// little-endian bit stream). NF4: two codes a byte, the even element in the high nibble; blocks run over the flattened
-/// tensor, as in bitsandbytes.
+/// little-endian bit stream). NF4, FP4 (bitsandbytes' tables) and E2M1 (OCP's, largest level 6): `W = level[code]·scale`,
+/// two codes a byte, the even element in the high nibble; blocks run over the flattened tensor, as in bitsandbytes.
 #[napi(object)]
 pub struct PackedWeight {
     /// How codes are stored.
-    #[napi(ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int8\" | \"nf4\"")]
+    #[napi(ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int5\" | \"int6\" | \"int8\" | \"nf4\" | \"fp4\" | \"e2m1\"")]
     pub format: String,
     /// Output features.
     pub rows: f64,
     /// Input features.
     pub columns: f64,
-    /// Inputs that share a scale; 0 = the whole row ("per channel"). NF4: elements of a block.
+    /// Inputs that share a scale; 0 = the whole row ("per channel"). Formats with levels: elements of a block.
     pub group: f64,
     /// u8.
     pub codes: Handle,
-    /// f32 `[rows, groups]` for integers, f32 `[blocks]` for NF4, u8 `[blocks]` for NF4 with double quantization.
+    /// f32 `[rows, groups]` for integers, f32 `[blocks]` otherwise, u8 `[blocks]` with double quantization.
     pub scales: Handle,
     /// f32 `[rows, groups]` for integers (whole or not).
     pub zero_points: Option<Handle>,
@@ -139,7 +139,7 @@ pub fn unpack_integers(codes: Handle, rows: f64, columns: f64, bits: f64) -> Res
     ops::unpack_integers(Engine::process(), codes, rows, columns, bits).or_throw()
 }
 
-/// What `quantizeNf4` returns.
+/// What `quantizeBlocks` returns.
 #[napi(object)]
 pub struct BlockCodes {
     /// u8 `[bytes]`, "weights".
@@ -148,11 +148,17 @@ pub struct BlockCodes {
     pub scales: Handle,
 }
 
-/// NF4 codes of the flattened `w`, one scale for each `block` elements; bytes equal to bitsandbytes'.
+/// Codes of the flattened `w` at the nearest levels, one scale for each `block` elements; the bytes of "nf4" and "fp4" equal
+/// bitsandbytes'.
 #[napi(catch_unwind)]
-pub fn quantize_nf4(w: Handle, block: f64) -> Result<BlockCodes> {
-    let block = count("quantizeNf4", "block", block).or_throw()?;
-    let (codes, scales) = ops::quantize_nf4(Engine::process(), w, block).or_throw()?;
+pub fn quantize_blocks(
+    w: Handle,
+    #[napi(ts_arg_type = "\"nf4\" | \"fp4\" | \"e2m1\"")] format: String,
+    block: f64,
+) -> Result<BlockCodes> {
+    const OP: &str = "quantizeBlocks";
+    let (format, block) = (Format::parse(OP, &format).or_throw()?, count(OP, "block", block).or_throw()?);
+    let (codes, scales) = ops::quantize_blocks(Engine::process(), w, format, block).or_throw()?;
     Ok(BlockCodes { codes, scales })
 }
 

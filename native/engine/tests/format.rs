@@ -1,28 +1,34 @@
 //! Packed formats: bytes equal to bitsandbytes' (`test/native/golden/nf4.py` made the file), packing is lossless, and
 //! integer grids keep every weight within half a step.
 
-use nibble_engine::format::{self, Format, PackedRef, Scales, double_quant, int, nf4};
+use nibble_engine::format::{self, Format, PackedRef, Scales, double_quant, fp4, int, nf4};
+use serde_json::Value;
 
 use crate::golden::Golden;
 use crate::random::Random;
+
+fn format(case: &Value) -> Format {
+    Format::parse("test", case["format"].as_str().unwrap()).unwrap()
+}
 
 fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|x| x.to_bits()).collect()
 }
 
 #[test]
-fn nf4_tables_equal_bitsandbytes() {
+fn tables_equal_bitsandbytes() {
     let golden = Golden::load("nf4");
     assert_eq!(bits(&nf4::LEVELS), bits(&golden.f32(&golden.about["levels"])));
+    assert_eq!(bits(&fp4::LEVELS), bits(&golden.f32(&golden.about["fp4Levels"])));
     assert_eq!(bits(double_quant::dynamic_map()), bits(&golden.f32(&golden.about["dynamicMap"])));
 }
 
 #[test]
-fn nf4_bytes_equal_bitsandbytes() {
+fn codes_and_scales_equal_bitsandbytes() {
     let golden = Golden::load("nf4");
     for case in golden.cases() {
         let (weights, block) = (golden.f32(&case["weights"]), case["block"].as_u64().unwrap() as usize);
-        let (codes, scales) = format::quantize_nf4("test", &weights, block).unwrap();
+        let (codes, scales) = format::quantize_blocks("test", format(case), &weights, block).unwrap();
         assert_eq!(codes, golden.u8(&case["codes"]), "codes of {}", case["name"]);
         assert_eq!(bits(&scales), bits(&golden.f32(&case["scales"])), "scales of {}", case["name"]);
     }
@@ -62,12 +68,63 @@ fn dequantized_weights_equal_bitsandbytes() {
         for (scales, expected) in [(Scales::Plain(&scales), "dequantized"), (nested, "nestedDequantized")] {
             let group = case["block"].as_u64().unwrap() as usize;
             let codes = golden.u8(&case["codes"]);
-            let weight = PackedRef { format: Format::Nf4, rows, columns, group, codes, scales, zero_points: &[] };
+            let weight = PackedRef { format: format(case), rows, columns, group, codes, scales, zero_points: &[] };
             weight.check("test").unwrap();
             let mut out = vec![f32::NAN; rows * columns];
             format::dequantize(&weight, &mut out);
             let expected = golden.f32(&case[expected]);
             assert!(out.iter().zip(&expected).all(|(a, b)| a == b), "{}: {:?} {:?}", case["name"], out, expected);
+        }
+    }
+}
+
+#[test]
+fn e2m1_rounds_to_nearest_ties_to_even() {
+    // A first 6 makes the scale 1.
+    let cases: [(f32, u8); 18] = [
+        (6.0, 7),
+        (0.0, 0),
+        (-0.0, 0),
+        (0.25, 0),
+        (0.26, 1),
+        (0.75, 2),
+        (1.25, 2),
+        (1.75, 4),
+        (2.5, 4),
+        (2.6, 5),
+        (3.5, 6),
+        (5.0, 6),
+        (5.1, 7),
+        (-0.25, 0),
+        (-0.3, 9),
+        (-0.75, 10),
+        (-5.0, 14),
+        (-5.5, 15),
+    ];
+    let mut w: Vec<f32> = cases.iter().map(|(w, _)| *w).collect();
+    w.resize(32, 0.0);
+    let (codes, scales) = format::quantize_blocks("test", Format::E2m1, &w, 32).unwrap();
+    let unpacked: Vec<u8> = codes.iter().flat_map(|byte| [byte >> 4, byte & 15]).collect();
+    assert_eq!(scales, [1.0]);
+    for (&(w, code), got) in cases.iter().zip(unpacked) {
+        assert_eq!(got, code, "{w}");
+    }
+}
+
+#[test]
+fn every_level_of_a_table_is_its_own_nearest() {
+    for format in Format::ALL {
+        let Some(table) = format.table() else { continue };
+        let mut w = table.levels.to_vec();
+        w.extend(table.levels.map(|level| level * 0.5));
+        let w: Vec<f32> = w.iter().map(|level| level * 0.75).collect();
+        let (codes, scales) = format::quantize_blocks("test", format, &w, 32).unwrap();
+        let mut back = vec![f32::NAN; 32];
+        let (scales, zero_points) = (Scales::Plain(&scales), &[][..]);
+        let weight = PackedRef { format, rows: 1, columns: 32, group: 32, codes: &codes, scales, zero_points };
+        format::dequantize(&weight, &mut back);
+        for (w, back) in w.iter().zip(&back).take(16) {
+            assert!((w - back).abs() <= w.abs() * 2e-7, "{}: {w} became {back}", format.name());
         }
     }
 }
@@ -97,11 +154,11 @@ fn three_bit_codes_are_one_stream() {
 #[test]
 fn codes_that_do_not_fit_are_refused() {
     assert_eq!(format::pack_integers("test", &[3, 4], [1, 2], 2).unwrap_err().code(), "OptionError");
-    assert_eq!(format::pack_integers("test", &[0], [1, 1], 5).unwrap_err().code(), "OptionError");
-    assert_eq!(format::quantize_nf4("test", &[0.0; 64], 48).unwrap_err().code(), "OptionError");
+    assert_eq!(format::pack_integers("test", &[0], [1, 1], 7).unwrap_err().code(), "OptionError");
+    assert_eq!(format::quantize_blocks("test", Format::Nf4, &[0.0; 64], 48).unwrap_err().code(), "OptionError");
     assert_eq!(format::unpack_integers("test", &[0; 3], [1, 4], 4).unwrap_err().code(), "ShapeError");
     for bad in [f32::NAN, f32::INFINITY] {
-        assert_eq!(format::quantize_nf4("test", &[bad; 64], 64).unwrap_err().code(), "NumericsError");
+        assert_eq!(format::quantize_blocks("test", Format::Nf4, &[bad; 64], 64).unwrap_err().code(), "NumericsError");
         let error = format::quantize_integer("test", &[1.0, bad], [1, 2], 4, 0, false).unwrap_err();
         assert_eq!(error.code(), "NumericsError");
     }

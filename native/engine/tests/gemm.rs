@@ -2,6 +2,7 @@
 //! rounded as the precision says (so that native and emulated bf16 agree within the rounding of sums): dense in all
 //! layouts, packed forward, dX and dS, ragged shapes, and the same bits on any number of threads.
 
+use half::{bf16, f16};
 use nibble_engine::cpu::gemm::{self, Gemm, MatRef};
 use nibble_engine::cpu::simd::Isa;
 use nibble_engine::format::{self, Format, PackedRef, Scales};
@@ -20,7 +21,7 @@ fn kinds() -> impl Iterator<Item = (Isa, Precision)> {
 fn rounded(precision: Precision, x: f32) -> f32 {
     match precision {
         Precision::F32 => x,
-        Precision::Bf16 => half::bf16::from_f32(x).to_f32(),
+        Precision::Bf16 => bf16::from_f32(x).to_f32(),
     }
 }
 
@@ -114,6 +115,38 @@ fn dense_products_equal_float64_sums() {
 }
 
 #[test]
+fn weights_stored_in_16_bits_multiply_as_the_same_numbers_in_32() {
+    let mut random = Random::new(7);
+    for [m, n, k] in [[1, 33, 70], [5, 7, 513], [13, 65, 385], [30, 130, 66]] {
+        for transposed in [false, true] {
+            let a = Stored::new(&mut random, m, k, false);
+            let b = Stored::new(&mut random, k, n, transposed);
+            let halves: Vec<f16> = b.data.iter().map(|x| f16::from_f32(*x)).collect();
+            let brains: Vec<bf16> = b.data.iter().map(|x| bf16::from_f32(*x)).collect();
+            let widened = [
+                halves.iter().map(|x| x.to_f32()).collect::<Vec<_>>(),
+                brains.iter().map(|x| x.to_f32()).collect::<Vec<_>>(),
+            ];
+            for (isa, precision) in kinds() {
+                let gemm = Gemm::on(isa).with(precision);
+                let mut c = [(); 4].map(|()| vec![f32::NAN; m * n]);
+                let stride = b.stride;
+                let [c0, c1, c2, c3] = &mut c;
+                let view = |i: usize| MatRef { data: &widened[i][..], transposed, stride };
+                gemm.matmul(m, n, k, a.view(), view(0), 1.0, c0, false, &CANCEL()).unwrap();
+                gemm.matmul(m, n, k, a.view(), view(1), 1.0, c1, false, &CANCEL()).unwrap();
+                let (half, brain) = (MatRef { data: &halves[..], transposed, stride }, &brains[..]);
+                gemm.matmul(m, n, k, a.view(), half, 1.0, c2, false, &CANCEL()).unwrap();
+                let brain = MatRef { data: brain, transposed, stride };
+                gemm.matmul(m, n, k, a.view(), brain, 1.0, c3, false, &CANCEL()).unwrap();
+                let what = format!("{} {} {m}×{n}×{k} {transposed}", isa.name(), precision.name());
+                assert!(c[0] == c[2] && c[1] == c[3], "{what}");
+            }
+        }
+    }
+}
+
+#[test]
 fn empty_products_are_empty_sums() {
     for isa in Isa::available() {
         let empty = MatRef { data: &[], transposed: false, stride: 0 };
@@ -143,8 +176,8 @@ struct Packed {
 impl Packed {
     fn new(random: &mut Random, format: Format, shape: [usize; 2], group: usize, nest: bool) -> Packed {
         let w = random.normals(shape[0] * shape[1]);
-        let mut packed = if format == Format::Nf4 {
-            let (codes, scales) = format::quantize_nf4("test", &w, group).unwrap();
+        let mut packed = if !format.is_integer() {
+            let (codes, scales) = format::quantize_blocks("test", format, &w, group).unwrap();
             let nested = nest.then(|| format::quantize_scales_nested(&scales));
             Packed { format, shape, group, codes, scales, zero_points: vec![], nested, weights: vec![] }
         } else {
@@ -183,7 +216,7 @@ impl Packed {
         let mut random = Random::new(4);
         for format in Format::ALL {
             for shape in [[1, 1], [5, 3], [7, 65], [33, 64], [37, 130], [130, 37], [70, 1030], [4, 515]] {
-                let groups = if format == Format::Nf4 { [32, 64] } else { [0, 20] };
+                let groups = if !format.is_integer() { [32, 64] } else { [0, 20] };
                 for group in groups {
                     let packed = Packed::new(&mut random, format, shape, group, group == 32);
                     f(&mut random, &packed);

@@ -69,7 +69,7 @@ fn nf4_layers_equal_decoding_first() {
         [([1, 1, 64], 64, false), ([5, 7, 33], 32, false), ([33, 65, 96], 64, true), ([3, 20, 100], 64, true)]
     {
         let w = normal(&e, &mut random, &[rows, columns]);
-        let (codes, scales) = ops::quantize_nf4(&e, w.handle, block).unwrap();
+        let (codes, scales) = ops::quantize_blocks(&e, w.handle, Format::Nf4, block).unwrap();
         let double = nested.then(|| ops::quantize_scales_nested(&e, scales).unwrap());
         let weight = PackedWeight {
             format: Format::Nf4,

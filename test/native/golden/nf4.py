@@ -1,4 +1,4 @@
-"""Makes nf4.json and nf4.bin: NF4 weights as bitsandbytes (CPU path) writes them.
+"""Makes nf4.json and nf4.bin: NF4 and FP4 weights as bitsandbytes (CPU path) writes them.
 
     python -m venv venv && venv/bin/pip install torch bitsandbytes==0.50.2 numpy
     venv/bin/python test/native/golden/nf4.py
@@ -29,12 +29,13 @@ def store(array):
     return [name, offset, int(array.size)]
 
 
-def case(name, weights, block):
-    codes, state = functional.quantize_4bit(weights, blocksize=block, quant_type="nf4")
-    nested_codes, nested = functional.quantize_4bit(weights, blocksize=block, quant_type="nf4", compress_statistics=True)
+def case(name, weights, block, format="nf4"):
+    codes, state = functional.quantize_4bit(weights, blocksize=block, quant_type=format)
+    nested_codes, nested = functional.quantize_4bit(weights, blocksize=block, quant_type=format, compress_statistics=True)
     assert torch.equal(codes, nested_codes)
     return {
         "name": name,
+        "format": format,
         "shape": list(weights.shape),
         "block": block,
         "weights": store(weights),
@@ -59,6 +60,9 @@ edges = torch.tensor(functional.get_4bit_type("nf4", device="cpu").tolist())
 middles = (edges[:-1] + edges[1:]) / 2
 ties = torch.cat([middles, torch.nextafter(middles, torch.tensor(2.0)), edges[-1:], torch.zeros(1), edges, -middles[:1]])
 many = torch.randn(260, 32)
+fp4_edges = functional.get_4bit_type("fp4", device="cpu").sort().values
+fp4_middles = (fp4_edges[:-1] + fp4_edges[1:]) / 2
+fp4_ties = torch.cat([fp4_edges, fp4_middles, fp4_edges[-1:]])
 cases = [
     case("normal", normal, 64),
     case("heavy tails, odd rows straddle blocks", heavy, 64),
@@ -67,11 +71,17 @@ cases = [
     case("partial block of zeros", torch.cat([torch.ones(64), torch.zeros(9)]), 64),
     case("thresholds: ties go down", ties[:32], 32),
     case("more than one block of scales", many, 32),
+    case("fp4, normal", normal, 64, "fp4"),
+    case("fp4, heavy tails, odd rows straddle blocks", heavy, 64, "fp4"),
+    case("fp4, last partial block, odd count", ragged, 64, "fp4"),
+    case("fp4, a block of zeros", zeros, 64, "fp4"),
+    case("fp4, thresholds", fp4_ties, 32, "fp4"),
 ]
 about = {
     "bitsandbytes": bitsandbytes.__version__,
     "torch": torch.__version__,
     "levels": store(functional.get_4bit_type("nf4", device="cpu")),
+    "fp4Levels": store(functional.get_4bit_type("fp4", device="cpu")),
     "dynamicMap": store(functional.create_dynamic_map()),
     "cases": cases,
 }

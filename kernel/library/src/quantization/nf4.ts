@@ -1,5 +1,5 @@
 import { choice, flag } from "../options.js";
-import { quantizeNf4, quantizeScalesNested } from "../tensor/packed.js";
+import { quantizeBlocks, quantizeScalesNested } from "../tensor/packed.js";
 import { defineQuantizer } from "./quantizer.js";
 
 const BLOCK_SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
@@ -30,7 +30,7 @@ export const nf4 = defineQuantizer<Nf4Options>({
   checkLayers: () => {},
   quantize(weight, { blockSize, doubleQuant }) {
     const [rows, columns] = weight.shape as [number, number];
-    const { codes, scales } = quantizeNf4(weight, blockSize);
+    const { codes, scales } = quantizeBlocks(weight, "nf4", blockSize);
     const packed = { format: "nf4", rows, columns, group: blockSize, codes } as const;
     if (!doubleQuant) return { ...packed, scales };
     const nested = quantizeScalesNested(scales);

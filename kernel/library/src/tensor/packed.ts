@@ -6,7 +6,7 @@ export type PackedFormat = NativePackedWeight["format"];
 
 /**
  * A weight [rows, columns] = [out, in] as codes.
- * int: W = scale·(q − zeroPoint). nf4: W = table[q]·scale, blocks of `group` over the flattened tensor.
+ * int: W = scale·(q − zeroPoint). nf4, fp4, e2m1: W = table[q]·scale, blocks of `group` over the flattened tensor.
  */
 export interface PackedMatrix {
   readonly format: PackedFormat;
@@ -80,9 +80,13 @@ export function codesOnGrid(weight: Tensor, scales: Tensor, zeroPoints: Tensor, 
   return Tensor.adopt(native.codesOnGrid(weight.handle, scales.handle, zeroPoints.handle, bits, group));
 }
 
-/** NF4 codes and one f32 scale per block of the flattened weight, byte for byte bitsandbytes'. */
-export function quantizeNf4(weight: Tensor, block: number): { readonly codes: Tensor; readonly scales: Tensor } {
-  const { codes, scales } = native.quantizeNf4(weight.handle, block);
+/** Codes at the nearest of sixteen levels and one f32 scale per block of the flattened weight; "nf4" and "fp4" byte for byte bitsandbytes'. */
+export function quantizeBlocks(
+  weight: Tensor,
+  format: "nf4" | "fp4" | "e2m1",
+  block: number,
+): { readonly codes: Tensor; readonly scales: Tensor } {
+  const { codes, scales } = native.quantizeBlocks(weight.handle, format, block);
   return { codes: Tensor.adopt(codes), scales: Tensor.adopt(scales) };
 }
 

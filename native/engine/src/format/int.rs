@@ -6,7 +6,7 @@
 use crate::error::{Error, Result};
 
 /// Widths that exist.
-pub const WIDTHS: [usize; 4] = [2, 3, 4, 8];
+pub const WIDTHS: [usize; 6] = [2, 3, 4, 5, 6, 8];
 
 /// Bytes of a row's codes.
 pub fn row_bytes(columns: usize, bits: usize) -> usize {
@@ -171,6 +171,8 @@ pub(crate) fn unpack(row: &[u8], bits: usize, start: usize, out: &mut [u8]) {
         2 => each_eight::<2>(bytes, body),
         3 => each_eight::<3>(bytes, body),
         4 => each_eight::<4>(bytes, body),
+        5 => each_eight::<5>(bytes, body),
+        6 => each_eight::<6>(bytes, body),
         _ => body.copy_from_slice(bytes),
     }
     for (i, out) in tail.iter_mut().enumerate() {

@@ -1,6 +1,6 @@
 //! Packed weights: what their bytes mean. [`Format`] is the only list of formats, [`PackedRef`] the only match over them.
 //!
-//! A row is decoded in two steps, the same for every format: [`int::unpack`] or [`nf4::unpack`] gives one code a byte,
+//! A row is decoded in two steps, the same for every format: `unpack` gives one code a byte,
 //! then codes become numbers (`scale·(q − zeroPoint)`, or a table's entry times the block's scale). Matrix products
 //! decode rows while they pack panels, so a weight never exists whole.
 
@@ -9,12 +9,16 @@ use fearless_simd::Simd;
 use crate::error::{Error, Result};
 
 pub mod double_quant;
+pub mod e2m1;
+pub mod fp4;
 pub mod int;
 pub mod nf4;
+mod nibbles;
+pub mod table;
 
 pub use double_quant::{NestedScales, quantize_scales_nested};
 pub use int::{IntegerGrid, pack_integers, quantize_integer, unpack_integers};
-pub use nf4::quantize_nf4;
+use table::Table;
 
 /// Codes decoded at a time.
 pub(crate) const RUN: usize = 128;
@@ -28,15 +32,34 @@ pub enum Format {
     Int3,
     /// Two codes a byte, the even column in the low nibble.
     Int4,
+    /// Eight codes in five bytes.
+    Int5,
+    /// Four codes in three bytes.
+    Int6,
     /// One code a byte.
     Int8,
-    /// Two codes a byte, the even element in the high nibble; blocks run over the flattened tensor.
+    /// Quantiles of the normal distribution; two codes a byte, the even element in the high nibble; blocks run over the
+    /// flattened tensor.
     Nf4,
+    /// bitsandbytes' FP4, stored as NF4 is.
+    Fp4,
+    /// OCP's E2M1, stored as NF4 is.
+    E2m1,
 }
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 5] = [Format::Int2, Format::Int3, Format::Int4, Format::Int8, Format::Nf4];
+    pub const ALL: [Format; 9] = [
+        Format::Int2,
+        Format::Int3,
+        Format::Int4,
+        Format::Int5,
+        Format::Int6,
+        Format::Int8,
+        Format::Nf4,
+        Format::Fp4,
+        Format::E2m1,
+    ];
 
     /// The name in JavaScript.
     pub fn name(self) -> &'static str {
@@ -44,8 +67,12 @@ impl Format {
             Format::Int2 => "int2",
             Format::Int3 => "int3",
             Format::Int4 => "int4",
+            Format::Int5 => "int5",
+            Format::Int6 => "int6",
             Format::Int8 => "int8",
             Format::Nf4 => "nf4",
+            Format::Fp4 => "fp4",
+            Format::E2m1 => "e2m1",
         }
     }
 
@@ -62,30 +89,36 @@ impl Format {
         match self {
             Format::Int2 => 2,
             Format::Int3 => 3,
-            Format::Int4 | Format::Nf4 => 4,
+            Format::Int4 | Format::Nf4 | Format::Fp4 | Format::E2m1 => 4,
+            Format::Int5 => 5,
+            Format::Int6 => 6,
             Format::Int8 => 8,
         }
     }
 
     /// Whether codes are levels of an integer grid, with a scale and a zero point for each group.
     pub fn is_integer(self) -> bool {
-        self != Format::Nf4
+        self.table().is_none()
+    }
+
+    /// The levels of a format that has sixteen, with a scale for each block.
+    pub fn table(self) -> Option<&'static Table> {
+        match self {
+            Format::Nf4 => Some(&nf4::TABLE),
+            Format::Fp4 => Some(&fp4::TABLE),
+            Format::E2m1 => Some(&e2m1::TABLE),
+            Format::Int2 | Format::Int3 | Format::Int4 | Format::Int5 | Format::Int6 | Format::Int8 => None,
+        }
     }
 
     /// Bytes of the codes of `[rows, columns]` weights.
     pub fn code_bytes(self, rows: usize, columns: usize) -> usize {
-        match self {
-            Format::Nf4 => (rows * columns).div_ceil(2),
-            _ => rows * int::row_bytes(columns, self.bits()),
-        }
+        if self.is_integer() { rows * int::row_bytes(columns, self.bits()) } else { (rows * columns).div_ceil(2) }
     }
 
     /// Number of scales of `[rows, columns]` weights.
     pub fn scale_count(self, rows: usize, columns: usize, group: usize) -> usize {
-        match self {
-            Format::Nf4 => (rows * columns).div_ceil(group.max(1)),
-            _ => rows * int::groups(columns, group),
-        }
+        if self.is_integer() { rows * int::groups(columns, group) } else { (rows * columns).div_ceil(group.max(1)) }
     }
 }
 
@@ -138,13 +171,13 @@ pub struct PackedRef<'a> {
     pub rows: usize,
     /// Input features.
     pub columns: usize,
-    /// Inputs that share a scale; 0 = the whole row. NF4: elements of a block.
+    /// Inputs that share a scale; 0 = the whole row. Formats with a table: elements of a block.
     pub group: usize,
     /// The codes.
     pub codes: &'a [u8],
     /// `[rows, groups]`, or one a block.
     pub scales: Scales<'a>,
-    /// `[rows, groups]` for integers; empty for NF4.
+    /// `[rows, groups]` for integers; empty otherwise.
     pub zero_points: &'a [f32],
 }
 
@@ -165,8 +198,8 @@ impl PackedRef<'_> {
             ("codes", self.codes.len(), self.format.code_bytes(self.rows, self.columns)),
             ("scales", self.scales.len(), self.format.scale_count(self.rows, self.columns, self.group)),
         ];
-        if self.format == Format::Nf4 {
-            nf4::check_block(op, self.group)?;
+        if !self.format.is_integer() {
+            table::check_block(op, self.group)?;
         }
         for (name, got, expected) in lengths {
             if got != expected {
@@ -202,12 +235,11 @@ impl PackedRef<'_> {
         for out in out.chunks_mut(RUN) {
             let codes = &mut codes[..out.len()];
             self.unpack(simd, row, column, codes);
-            match self.format {
-                Format::Nf4 => {
-                    let first = row * self.columns + column;
-                    nf4::to_weights(simd, codes, first, self.group, &self.scales, out);
-                }
-                _ => self.levels(codes, row, column, false, out),
+            if let Some(table) = self.format.table() {
+                let place = (row * self.columns + column, self.group);
+                table::to_weights(simd, table, codes, place, &self.scales, out);
+            } else {
+                self.levels(codes, row, column, false, out);
             }
             column += out.len();
         }
@@ -229,11 +261,15 @@ impl PackedRef<'_> {
     #[inline(always)]
     fn unpack<S: Simd>(&self, simd: S, row: usize, column: usize, codes: &mut [u8]) {
         let bits = self.format.bits();
-        if self.format == Format::Nf4 {
-            nf4::unpack(simd, self.codes, row * self.columns + column, codes);
+        if !self.format.is_integer() {
+            return nibbles::unpack::<S, false>(simd, self.codes, row * self.columns + column, codes);
+        }
+        let bytes = int::row_bytes(self.columns, bits);
+        let packed = &self.codes[row * bytes..(row + 1) * bytes];
+        if bits == 4 {
+            nibbles::unpack::<S, true>(simd, packed, column, codes);
         } else {
-            let bytes = int::row_bytes(self.columns, bits);
-            int::unpack(&self.codes[row * bytes..(row + 1) * bytes], bits, column, codes);
+            int::unpack(packed, bits, column, codes);
         }
     }
 
@@ -251,6 +287,21 @@ impl PackedRef<'_> {
             at = end;
         }
     }
+}
+
+/// `w` → codes u8 and one scale for each `block` elements of the flattened tensor, in a format with a table.
+pub fn quantize_blocks(op: &'static str, format: Format, w: &[f32], block: usize) -> Result<(Vec<u8>, Vec<f32>)> {
+    let Some(table) = format.table() else {
+        let names: Vec<_> =
+            Format::ALL.iter().filter(|f| !f.is_integer()).map(|f| format!("\"{}\"", f.name())).collect();
+        return Err(Error::option(
+            op,
+            "format",
+            format!("\"{}\"", format.name()),
+            format!("one of {}", names.join(", ")),
+        ));
+    };
+    table::quantize(op, table, w, block)
 }
 
 /// `weight[rows, columns]` packed → `out[rows, columns]` f32.

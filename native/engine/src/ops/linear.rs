@@ -21,7 +21,7 @@ pub struct PackedWeight {
     pub rows: usize,
     /// Input features.
     pub columns: usize,
-    /// Inputs that share a scale; 0 = the whole row. NF4: elements of a block.
+    /// Inputs that share a scale; 0 = the whole row. Formats with a table: elements of a block.
     pub group: usize,
     /// u8.
     pub codes: Handle,
@@ -29,7 +29,7 @@ pub struct PackedWeight {
     pub scales: Handle,
     /// f32 `[rows, groups]`, integer formats.
     pub zero_points: Option<Handle>,
-    /// f32, one for each 256 scales, NF4 with double quantization.
+    /// f32, one for each 256 scales, formats with a table, double quantization.
     pub nested_scales: Option<Handle>,
     /// What was taken off the scales before they were quantized.
     pub nested_offset: f64,
@@ -72,7 +72,7 @@ impl PackedWeight {
         Err(Error::Unsupported {
             op,
             what: format!("the scales of {} have no gradient here", self.format.name()),
-            advice: "Take int2, int3, int4 or int8".into(),
+            advice: "Take an integer format".into(),
         })
     }
 }
@@ -203,13 +203,13 @@ pub fn unpack_integers(e: &Engine, codes: Handle, rows: usize, columns: usize, b
     e.store(OP, &[rows, columns], Category::Workspace, &q)?.keep(e)
 }
 
-/// `w` → NF4 codes u8 `[bytes]` and f32 `[blocks]`, over the flattened tensor
-pub fn quantize_nf4(e: &Engine, w: Handle, block: usize) -> Result<(Handle, Handle)> {
-    const OP: &str = "quantizeNf4";
+/// `w` → codes u8 `[bytes]` and f32 `[blocks]` of a format with a table, over the flattened tensor
+pub fn quantize_blocks(e: &Engine, w: Handle, format: Format, block: usize) -> Result<(Handle, Handle)> {
+    const OP: &str = "quantizeBlocks";
     let w = e.tensor(OP, "w", w)?;
     let w = w.read::<f32>(OP, "w")?;
     e.cancel(OP).check()?;
-    let (codes, scales) = format::quantize_nf4(OP, &w, block)?;
+    let (codes, scales) = format::quantize_blocks(OP, format, &w, block)?;
     let codes = e.store(OP, &[codes.len()], Category::Weights, &codes)?;
     let scales = e.store(OP, &[scales.len()], Category::Scales, &scales)?;
     Ok((codes.keep(e)?, scales.keep(e)?))

@@ -1,6 +1,6 @@
 //! Dense matrix multiply.
 
-use crate::cpu::gemm::{self, Gemm, MatRef};
+use crate::cpu::gemm::{self, Gemm, MatRef, Number};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
@@ -8,6 +8,9 @@ use crate::error::{Error, Result};
 use crate::memory::Category;
 use crate::precision::Precision;
 use crate::shape;
+use crate::tensor::{Element, Tensor};
+
+const OP: &str = "matmul";
 
 /// Options of [`matmul`].
 #[derive(Debug, Clone, Copy)]
@@ -30,13 +33,15 @@ impl Default for MatmulOptions {
     }
 }
 
-/// `op(a)[m, k]` · `op(b)[k, n]` → `[.., n]`; leading dimensions of `a` and `b` are folded into rows.
+/// `op(a)[m, k]` · `op(b)[k, n]` → `[.., n]`; leading dimensions of `a` and `b` are folded into rows. `b` may be stored as
+/// bf16 or f16: it is widened where it is packed.
 pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Result<Handle> {
-    const OP: &str = "matmul";
-    let MatmulOptions { transpose_a, transpose_b, alpha, into, precision } = options;
+    let MatmulOptions { transpose_a, transpose_b, .. } = options;
     let (a, b) = (e.tensor(OP, "a", a)?, e.tensor(OP, "b", b)?);
     a.expect(OP, "a", DType::F32)?;
-    b.expect(OP, "b", DType::F32)?;
+    if !matches!(b.dtype, DType::F32 | DType::BF16 | DType::F16) {
+        return Err(Error::DType { op: OP, name: "b", got: b.dtype, expected: "f32, bf16 or f16".into() });
+    }
     for (name, t) in [("a", &a), ("b", &b)] {
         if t.shape.len() < 2 {
             return Err(Error::shape(OP, name, &t.shape, "at least 2 dimensions"));
@@ -50,8 +55,23 @@ pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Resul
         let ours = if transpose_a { "a transposed is" } else { "a is" };
         return Err(Error::shape(OP, "b", &b.shape, format!("{expected}, because {ours} [{m}, {k}]")));
     }
-    let left = MatRef { data: &a.read(OP, "a")?, transposed: transpose_a, stride: a_columns };
-    let right = MatRef { data: &b.read(OP, "b")?, transposed: transpose_b, stride: b_columns };
+    let sizes = [m, n, k];
+    match b.dtype {
+        DType::BF16 => multiply::<half::bf16>(e, (&a, &b), sizes, options),
+        DType::F16 => multiply::<half::f16>(e, (&a, &b), sizes, options),
+        _ => multiply::<f32>(e, (&a, &b), sizes, options),
+    }
+}
+
+fn multiply<T: Element + Number>(
+    e: &Engine,
+    (a, b): (&Tensor, &Tensor),
+    [m, n, k]: [usize; 3],
+    options: MatmulOptions,
+) -> Result<Handle> {
+    let MatmulOptions { transpose_a, transpose_b, alpha, into, precision } = options;
+    let left = MatRef { data: &a.read::<f32>(OP, "a")?, transposed: transpose_a, stride: a.rows().1 };
+    let right = MatRef { data: &b.read::<T>(OP, "b")?, transposed: transpose_b, stride: b.rows().1 };
     let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, gemm::workspace_bytes(m, k))?;
     let (gemm, cancel, alpha) = (Gemm::new(precision)?, e.cancel(OP), alpha as f32);
     let Some(handle) = into else {
@@ -61,8 +81,8 @@ pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Resul
         return c.keep(e);
     };
     let c = e.tensor(OP, "into", handle)?;
-    super::expect_apart(OP, "a", &c, &a)?;
-    super::expect_apart(OP, "b", &c, &b)?;
+    super::expect_apart(OP, "a", &c, a)?;
+    super::expect_apart(OP, "b", &c, b)?;
     if c.rows() != (m, n) {
         return Err(Error::shape(OP, "into", &c.shape, format!("[{m}, {n}]")));
     }

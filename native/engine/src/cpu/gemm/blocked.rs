@@ -6,7 +6,7 @@
 
 #![expect(unsafe_code, reason = "tasks write disjoint tiles of the shared C")]
 
-use fearless_simd::dispatch;
+use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
 use super::microkernel::{Kernel, LARGEST_TILE};
@@ -147,27 +147,44 @@ impl<A: Rows, B: Rows> Product<'_, A, B> {
             let steps = lanes.steps(depth.length);
             let right: &mut [Lane] = buffer.elements_mut(padded * steps);
             dispatch!(level, simd => self.b.pack(simd, lanes, depth, columns, width, right));
-            let add = self.accumulate || depth.start > 0;
             for block in part.cut(BLOCK.next_multiple_of(height)) {
                 cancel.check()?;
-                for down in block.cut(height) {
-                    for (across, right) in columns.cut(width).zip(right.chunks_exact(width * steps)) {
-                        self.kernel.tile(left.panel(depth, down.start / height), right, tile);
-                        for (i, sums) in tile.chunks_exact(width).take(down.length).enumerate() {
-                            let row = rows.start + down.start + i;
-                            // SAFETY: tasks have distinct `(part, columns)`, and each segment is dropped at once.
-                            let out = unsafe { c.segment(row, across.start, across.length) };
-                            write(sums, self.alpha, add, out);
-                        }
-                    }
-                }
+                dispatch!(level, simd => self.sweep(simd, left, depth, (rows.start, block, columns), right, tile, c));
             }
         }
         Ok(())
     }
+
+    /// The tiles of a block of rows × the columns of a strip, from panels of the same depth.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the state of the loops around it")]
+    fn sweep<S: Simd>(
+        &self,
+        simd: S,
+        left: &Left,
+        depth: Span,
+        (first, block, columns): (usize, Span, Span),
+        right: &[Lane],
+        tile: &mut [f32],
+        c: &Shared<'_>,
+    ) {
+        let Kernel { rows: height, columns: width, lanes, .. } = self.kernel;
+        let add = self.accumulate || depth.start > 0;
+        for down in block.cut(height) {
+            let left = left.panel(depth, down.start / height);
+            for (across, right) in columns.cut(width).zip(right.chunks_exact(width * lanes.steps(depth.length))) {
+                self.kernel.tile_in(simd, left, right, tile);
+                for (i, sums) in tile.chunks_exact(width).take(down.length).enumerate() {
+                    // SAFETY: tasks have distinct `(part, columns)`, and each segment is dropped at once.
+                    let out = unsafe { c.segment(first + down.start + i, across.start, across.length) };
+                    write(sums, self.alpha, add, out);
+                }
+            }
+        }
+    }
 }
 
-#[inline]
+#[inline(always)]
 fn write(sums: &[f32], alpha: f32, add: bool, out: &mut [f32]) {
     if add {
         for (out, sum) in out.iter_mut().zip(sums) {

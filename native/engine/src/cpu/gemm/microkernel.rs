@@ -70,13 +70,19 @@ impl Kernel {
 
     /// `out[rows, columns] = Σ a·b` over a panel of A and a panel of B.
     pub(super) fn tile(self, a: &[Lane], b: &[Lane], out: &mut [f32]) {
+        dispatch!(self.level, simd => self.tile_in(simd, a, b, out));
+    }
+
+    /// [`Kernel::tile`] where code for its level runs already.
+    #[inline(always)]
+    pub(super) fn tile_in<S: Simd>(self, simd: S, a: &[Lane], b: &[Lane], out: &mut [f32]) {
         let numbers = bytemuck::cast_slice::<Lane, f32>;
         match self.tile {
             #[cfg(target_arch = "x86_64")]
             Tile::Avx512Bf16(proof) => proof.tile(a, b, out),
             #[cfg(target_arch = "x86_64")]
             Tile::Avx512(proof) => proof.tile(numbers(a), numbers(b), out),
-            Tile::Portable => dispatch!(self.level, simd => tile(simd, numbers(a), numbers(b), out)),
+            Tile::Portable => tile(simd, numbers(a), numbers(b), out),
         }
     }
 }

@@ -20,6 +20,7 @@ mod rows;
 mod scales;
 mod shared;
 
+pub use rows::Number;
 pub use scales::packed_backward_scales_from_output;
 
 use blocked::Product;
@@ -118,6 +119,11 @@ impl Gemm {
         Gemm { isa: if isa.is_available() { isa } else { Isa::Baseline }, precision: Precision::F32 }
     }
 
+    /// What it rounds operands to.
+    pub fn precision(self) -> Precision {
+        self.precision
+    }
+
     /// The same in another precision.
     pub fn with(self, precision: Precision) -> Gemm {
         Gemm { precision, ..self }
@@ -125,13 +131,13 @@ impl Gemm {
 
     /// See [`matmul`].
     #[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
-    pub fn matmul(
+    pub fn matmul<T: Number>(
         self,
         m: usize,
         n: usize,
         k: usize,
         a: MatRef<'_>,
-        b: MatRef<'_>,
+        b: MatRef<'_, T>,
         alpha: f32,
         c: &mut [f32],
         accumulate: bool,

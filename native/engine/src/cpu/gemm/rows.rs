@@ -3,6 +3,8 @@
 
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
 
 use super::MatRef;
 use super::pack::Span;
@@ -17,10 +19,43 @@ pub(super) trait Rows: Sync {
     fn stretch<'a, S: Simd>(&'a self, simd: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32];
 }
 
-impl Rows for MatRef<'_, f32> {
+/// What dense matrices are stored as.
+pub trait Number: Copy + Send + Sync {
+    /// As f32: where they lie, or widened into `space`.
+    fn widen<'a>(numbers: &'a [Self], space: &'a mut [f32]) -> &'a [f32];
+}
+
+impl Number for f32 {
     #[inline(always)]
-    fn stretch<'a, S: Simd>(&'a self, _: S, row: usize, span: Span, _: &'a mut [f32]) -> &'a [f32] {
-        &self.data[row * self.stride + span.start..][..span.length]
+    fn widen<'a>(numbers: &'a [f32], _: &'a mut [f32]) -> &'a [f32] {
+        numbers
+    }
+}
+
+impl Number for bf16 {
+    #[inline(always)]
+    fn widen<'a>(numbers: &'a [bf16], space: &'a mut [f32]) -> &'a [f32] {
+        let space = &mut space[..numbers.len()];
+        for (number, out) in numbers.iter().zip(space.iter_mut()) {
+            *out = f32::from_bits(u32::from(number.to_bits()) << 16);
+        }
+        space
+    }
+}
+
+impl Number for f16 {
+    #[inline(always)]
+    fn widen<'a>(numbers: &'a [f16], space: &'a mut [f32]) -> &'a [f32] {
+        let space = &mut space[..numbers.len()];
+        numbers.convert_to_f32_slice(space);
+        space
+    }
+}
+
+impl<T: Number> Rows for MatRef<'_, T> {
+    #[inline(always)]
+    fn stretch<'a, S: Simd>(&'a self, _: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32] {
+        T::widen(&self.data[row * self.stride + span.start..][..span.length], space)
     }
 }
 
