@@ -86,7 +86,7 @@ export interface AttentionResult {
   /** Logarithms of the softmaxes' denominators, `[batch, heads, queries]`: the gradient needs them. */
   logSumExp: Handle;
 }
-/** What `quantizeNf4` returns. */
+/** What `quantizeBlocks` returns. */
 export interface BlockCodes {
   /** u8 `[bytes]`, "weights". */
   codes: Handle;
@@ -232,6 +232,10 @@ export interface MatmulOptions {
   alpha?: number;
   /** Add to this tensor, in place, and return it. */
   into?: Handle;
+  /** `[n]`, added to each row after that. */
+  bias?: Handle;
+  /** `[m, n]`, added last. */
+  residual?: Handle;
   /** What operands are rounded to. Default: "f32". */
   precision?: Precision;
 }
@@ -320,21 +324,21 @@ export interface OwnerBytes {
  * A weight `[rows, columns]` = `[out, in]` as codes.
  *
  * Integers: `W = scale·(q − zeroPoint)`; codes row-major, each row padded to a byte, lowest bits first (int3: a
- * little-endian bit stream). NF4: two codes a byte, the even element in the high nibble; blocks run over the flattened
- * tensor, as in bitsandbytes.
+ * little-endian bit stream). NF4, FP4 (bitsandbytes' tables) and E2M1 (OCP's, largest level 6): `W = level[code]·scale`,
+ * two codes a byte, the even element in the high nibble; blocks run over the flattened tensor, as in bitsandbytes.
  */
 export interface PackedWeight {
   /** How codes are stored. */
-  format: "int2" | "int3" | "int4" | "int8" | "nf4";
+  format: "int2" | "int3" | "int4" | "int5" | "int6" | "int8" | "nf4" | "fp4" | "e2m1";
   /** Output features. */
   rows: number;
   /** Input features. */
   columns: number;
-  /** Inputs that share a scale; 0 = the whole row ("per channel"). NF4: elements of a block. */
+  /** Inputs that share a scale; 0 = the whole row ("per channel"). Formats with levels: elements of a block. */
   group: number;
   /** u8. */
   codes: Handle;
-  /** f32 `[rows, groups]` for integers, f32 `[blocks]` for NF4, u8 `[blocks]` for NF4 with double quantization. */
+  /** f32 `[rows, groups]` for integers, f32 `[blocks]` otherwise, u8 `[blocks]` with double quantization. */
   scales: Handle;
   /** f32 `[rows, groups]` for integers (whole or not). */
   zeroPoints?: Handle;
@@ -723,6 +727,11 @@ export declare function pcaProject(x: Handle, mean: Handle, components: Handle):
 export declare function permute(x: Handle, axes: Array<number>): Handle;
 /** `a[m, n] = q·r`. */
 export declare function qr(a: Handle, arithmetic: "f32" | "f64", job?: number | undefined | null): Promise<QrResult>;
+/**
+ * Codes of the flattened `w` at the nearest levels, one scale for each `block` elements; the bytes of "nf4" and "fp4" equal
+ * bitsandbytes'.
+ */
+export declare function quantizeBlocks(w: Handle, format: "nf4" | "fp4" | "e2m1", block: number): BlockCodes;
 /**
  * `w[rows, columns]` → nearest levels of a grid for each group of `group` columns (0: the row), ties to even.
  * Asymmetric: the range includes 0, `scale = (max − min)/(2^bits − 1)`, `zeroPoint = round(−min/scale)`. Symmetric:

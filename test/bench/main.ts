@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { devices } from "nibble-lab";
 import { table, type Row } from "./report.js";
+import { gemm } from "./gemm.js";
 import { kernel } from "./kernel.js";
 import { ops } from "./ops.js";
 import { training } from "./training.js";
@@ -10,7 +11,7 @@ import { training } from "./training.js";
 /** A bench measures its cases; `python` is an interpreter that has the peers, when one was given. */
 export type Bench = (python: string | null) => Promise<Row[]>;
 
-const benches: Readonly<Record<string, Bench>> = { kernel, ops, training };
+const benches: Readonly<Record<string, Bench>> = { gemm, kernel, ops, training };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

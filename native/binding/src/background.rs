@@ -3,6 +3,7 @@
 use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use nibble_engine::Engine;
+use nibble_engine::format::Format;
 use nibble_engine::ops::{linalg, linear, matmul};
 
 use crate::convert::count;
@@ -43,13 +44,18 @@ pub fn quantize_integer_async(
     })
 }
 
-/// `quantizeNf4` beside the caller.
+/// `quantizeBlocks` beside the caller.
 #[napi(catch_unwind, ts_return_type = "Promise<BlockCodes>")]
-pub fn quantize_nf4_async(w: Handle, block: f64, job: Option<f64>) -> Result<AsyncTask<Job>> {
-    const OP: &str = "quantizeNf4";
-    let block = count(OP, "block", block).or_throw()?;
+pub fn quantize_blocks_async(
+    w: Handle,
+    #[napi(ts_arg_type = "\"nf4\" | \"fp4\" | \"e2m1\"")] format: String,
+    block: f64,
+    job: Option<f64>,
+) -> Result<AsyncTask<Job>> {
+    const OP: &str = "quantizeBlocks";
+    let (format, block) = (Format::parse(OP, &format).or_throw()?, count(OP, "block", block).or_throw()?);
     Job::start(OP, job, move || {
-        let (codes, scales) = linear::quantize_nf4(Engine::process(), w, block)?;
+        let (codes, scales) = linear::quantize_blocks(Engine::process(), w, format, block)?;
         Ok(Value::Fields(vec![("codes", codes), ("scales", scales)]))
     })
 }

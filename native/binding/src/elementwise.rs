@@ -90,6 +90,10 @@ pub struct MatmulOptions {
     pub alpha: Option<f64>,
     /// Add to this tensor, in place, and return it.
     pub into: Option<Handle>,
+    /// `[n]`, added to each row after that.
+    pub bias: Option<Handle>,
+    /// `[m, n]`, added last.
+    pub residual: Option<Handle>,
     /// What operands are rounded to. Default: "f32".
     #[napi(ts_type = "Precision")]
     pub precision: Option<String>,
@@ -108,6 +112,8 @@ pub(crate) fn convert(options: Option<MatmulOptions>) -> Result<dense::MatmulOpt
         all.transpose_b = given.transpose_b.unwrap_or(false);
         all.alpha = given.alpha.unwrap_or(1.0);
         all.into = given.into;
+        all.bias = given.bias;
+        all.residual = given.residual;
         all.precision = Precision::parse("matmul", given.precision.as_deref()).or_throw()?;
     }
     Ok(all)

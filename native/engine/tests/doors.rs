@@ -90,5 +90,5 @@ fn names_of_types_categories_and_devices_are_listed() {
         assert_eq!((Device::parse("op", name).unwrap(), device.name().as_str()), (device, name));
     }
     assert_eq!(Device::parse("op", "cuda").unwrap_err().code(), "OptionError");
-    assert_eq!(Format::parse("op", "int5").unwrap_err().code(), "OptionError");
+    assert_eq!(Format::parse("op", "int7").unwrap_err().code(), "OptionError");
 }

@@ -3,7 +3,7 @@
 //! layouts, packed forward, dX and dS, ragged shapes, and the same bits on any number of threads.
 
 use half::{bf16, f16};
-use nibble_engine::cpu::gemm::{self, Gemm, MatRef};
+use nibble_engine::cpu::gemm::{self, Gemm, MatRef, Output};
 use nibble_engine::cpu::simd::Isa;
 use nibble_engine::format::{self, Format, PackedRef, Scales};
 use nibble_engine::{Cancel, Precision};
@@ -141,6 +141,29 @@ fn weights_stored_in_16_bits_multiply_as_the_same_numbers_in_32() {
                 gemm.matmul(m, n, k, a.view(), brain, 1.0, c3, false, &CANCEL()).unwrap();
                 let what = format!("{} {} {m}×{n}×{k} {transposed}", isa.name(), precision.name());
                 assert!(c[0] == c[2] && c[1] == c[3], "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fused_bias_and_residual_have_the_bits_of_separate_sums() {
+    let mut random = Random::new(8);
+    for [m, n, k] in [[1, 5, 3], [3, 65, 900], [13, 33, 385], [40, 130, 800], [9, 4, 0]] {
+        let (bias, residual) = (random.normals(n), random.normals(m * n));
+        let start = random.normals(m * n);
+        for (transposed, accumulate) in [(false, false), (true, false), (false, true)] {
+            let (a, b) = (Stored::new(&mut random, m, k, false), Stored::new(&mut random, k, n, transposed));
+            for (isa, precision) in kinds() {
+                let gemm = Gemm::on(isa).with(precision);
+                let (mut fused, mut separate) = (start.clone(), start.clone());
+                let output = Output { alpha: 0.5, accumulate, bias: Some(&bias), residual: Some(&residual) };
+                gemm.matmul_into([m, n, k], a.view(), b.view(), output, &mut fused, &CANCEL()).unwrap();
+                gemm.matmul(m, n, k, a.view(), b.view(), 0.5, &mut separate, accumulate, &CANCEL()).unwrap();
+                for (i, c) in separate.iter_mut().enumerate() {
+                    *c = (*c + bias[i % n]) + residual[i];
+                }
+                assert_eq!(fused, separate, "{} {} {m}×{n}×{k}", isa.name(), precision.name());
             }
         }
     }

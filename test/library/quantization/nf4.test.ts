@@ -17,6 +17,7 @@ interface Golden {
   readonly levels: Span;
   readonly dynamicMap: Span;
   readonly cases: readonly {
+    readonly format: string;
     readonly name: string;
     readonly shape: readonly number[];
     readonly block: 32 | 64;
@@ -35,7 +36,7 @@ function read(span: unknown): Float32Array | Uint8Array {
 }
 
 describe("nf4", () => {
-  it.each(golden.cases)("has the bytes of bitsandbytes: $name", (one) => {
+  it.each(golden.cases.filter(({ format }) => format === "nf4"))("has the bytes of bitsandbytes: $name", (one) => {
     scope(() => {
       // A vector counts as one row.
       const shape = one.shape.length === 1 ? [1, ...one.shape] : one.shape;

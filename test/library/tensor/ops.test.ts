@@ -163,6 +163,15 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       run: ({ x, weight }) => library.linear(x!, weight!),
       expected: ({ x, weight }) => reference.matmul(x!, weight!, { transposeB: true }),
     },
+    {
+      title: "and a bias and a residual",
+      inputs: { x: normal(rows, width), weight: normal(4, width), bias: normal(4), residual: normal(rows, 4) },
+      run: ({ x, weight, bias, residual }) => library.linear(x!, weight!, { bias: bias!, residual: residual! }),
+      expected: ({ x, weight, bias, residual }) => {
+        const y = reference.matmul(x!, weight!, { transposeB: true });
+        return numbers([rows, 4], (i) => y.data[i]! + bias!.data[i % 4]! + residual!.data[i]!);
+      },
+    },
   ],
   linearCrossEntropy: [
     {

@@ -1,5 +1,5 @@
 import { Module, type Sharing, type TensorHolder } from "./module.js";
-import { linear, addBias } from "../tensor/ops.js";
+import { linear } from "../tensor/ops.js";
 import { copy } from "../tensor/kernels.js";
 import type { Precision } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -12,8 +12,8 @@ export interface LinearWeight extends TensorHolder {
   readonly description: string;
   /** Bytes of everything it holds. */
   readonly bytes: number;
-  /** x [n, in] → x·Wᵀ [n, out], differentiable. */
-  forward(x: Tensor, precision?: Precision): Tensor;
+  /** x [n, in] → x·Wᵀ + bias [n, out], differentiable. */
+  forward(x: Tensor, precision?: Precision, bias?: Tensor | null): Tensor;
   /** The weight as f32 [out, in], its own bytes; the caller disposes. */
   dequantize(): Tensor;
   share(shared: Sharing): LinearWeight;
@@ -47,8 +47,8 @@ export class DenseWeight implements LinearWeight {
   get bytes(): number {
     return this.tensor.bytes;
   }
-  forward(x: Tensor, precision: Precision = "f32"): Tensor {
-    return linear(x, this.tensor, { precision });
+  forward(x: Tensor, precision: Precision = "f32", bias: Tensor | null = null): Tensor {
+    return linear(x, this.tensor, { precision, ...(bias && { bias }) });
   }
   dequantize(): Tensor {
     return copy(this.tensor, "workspace", "dequantize");
@@ -94,8 +94,7 @@ export class Linear extends Module {
 
   /** x [n, in] → [n, out] */
   forward(x: Tensor): Tensor {
-    const y = this.weight.forward(x, this.precision);
-    const biased = this.bias === null ? y : addBias(y, this.bias);
-    return this.adapter === null ? biased : this.adapter.apply(x, biased, this.precision);
+    const y = this.weight.forward(x, this.precision, this.bias);
+    return this.adapter === null ? y : this.adapter.apply(x, y, this.precision);
   }
 }

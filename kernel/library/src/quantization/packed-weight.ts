@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { copy } from "../tensor/kernels.js";
-import { packedLinear } from "../tensor/ops.js";
+import { addBias, packedLinear } from "../tensor/ops.js";
 import { dequantize, type PackedFormat, type PackedMatrix } from "../tensor/packed.js";
 import { noGrad, scope } from "../tensor/scope.js";
 import type { Precision } from "../tensor/dtype.js";
@@ -63,8 +63,10 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
   }
 
   /** x [n, in] → x·Ŵᵀ [n, out] straight from the codes; gradients to x and to what the adapter trains. */
-  forward(x: Tensor, precision: Precision = "f32"): Tensor {
-    return packedLinear(x, this.current(), { precision });
+  forward(x: Tensor, precision: Precision = "f32", bias: Tensor | null = null): Tensor {
+    // Not in one: the gradient of per-channel scales reads the output without bias.
+    const y = packedLinear(x, this.current(), { precision });
+    return bias === null ? y : addBias(y, bias);
   }
 
   /** The weight as f32 [out, in]; the caller disposes. */

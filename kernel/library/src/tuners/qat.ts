@@ -115,8 +115,8 @@ export class FakeQuantizedWeight implements LinearWeight {
     return `f32 rounded to ${this.format}, ${this.group === 0 ? "a scale a row" : `a scale for ${this.group}`}`;
   }
 
-  forward(x: Tensor, precision: Precision = "f32"): Tensor {
-    return linear(x, this.rounded(), { precision });
+  forward(x: Tensor, precision: Precision = "f32", bias: Tensor | null = null): Tensor {
+    return linear(x, this.rounded(), { precision, ...(bias && { bias }) });
   }
   dequantize(): Tensor {
     return noGrad(() => copy(this.rounded(), "workspace", "dequantize"));

@@ -1,6 +1,6 @@
 //! Dense matrix multiply.
 
-use crate::cpu::gemm::{self, Gemm, MatRef, Number};
+use crate::cpu::gemm::{self, Gemm, MatRef, Number, Output};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
@@ -25,11 +25,23 @@ pub struct MatmulOptions {
     pub into: Option<Handle>,
     /// What operands are rounded to.
     pub precision: Precision,
+    /// `[n]`, added to each row.
+    pub bias: Option<Handle>,
+    /// Added to the result, of its shape.
+    pub residual: Option<Handle>,
 }
 
 impl Default for MatmulOptions {
     fn default() -> Self {
-        MatmulOptions { transpose_a: false, transpose_b: false, alpha: 1.0, into: None, precision: Precision::F32 }
+        MatmulOptions {
+            transpose_a: false,
+            transpose_b: false,
+            alpha: 1.0,
+            into: None,
+            precision: Precision::F32,
+            bias: None,
+            residual: None,
+        }
     }
 }
 
@@ -69,23 +81,39 @@ fn multiply<T: Element + Number>(
     [m, n, k]: [usize; 3],
     options: MatmulOptions,
 ) -> Result<Handle> {
-    let MatmulOptions { transpose_a, transpose_b, alpha, into, precision } = options;
+    let MatmulOptions { transpose_a, transpose_b, alpha, into, precision, bias, residual } = options;
+    let of = |name, handle: Option<Handle>| handle.map(|handle| e.tensor(OP, name, handle)).transpose();
+    let (bias, residual) = (of("bias", bias)?, of("residual", residual)?);
+    if let Some(bias) = &bias {
+        bias.expect_shape(OP, "bias", &[n])?;
+    }
+    if let Some(residual) = residual.as_ref().filter(|residual| residual.rows() != (m, n)) {
+        return Err(Error::shape(OP, "residual", &residual.shape, format!("[{m}, {n}]")));
+    }
+    let c = of("into", into)?;
+    if let Some(c) = &c {
+        let others = [("a", Some(a)), ("b", Some(b)), ("bias", bias.as_ref()), ("residual", residual.as_ref())];
+        for (name, other) in others.into_iter().filter_map(|(name, other)| Some((name, other?))) {
+            super::expect_apart(OP, name, c, other)?;
+        }
+        if c.rows() != (m, n) {
+            return Err(Error::shape(OP, "into", &c.shape, format!("[{m}, {n}]")));
+        }
+    }
+    let bias = bias.as_ref().map(|bias| bias.read::<f32>(OP, "bias")).transpose()?;
+    let residual = residual.as_ref().map(|residual| residual.read::<f32>(OP, "residual")).transpose()?;
     let left = MatRef { data: &a.read::<f32>(OP, "a")?, transposed: transpose_a, stride: a.rows().1 };
     let right = MatRef { data: &b.read::<T>(OP, "b")?, transposed: transpose_b, stride: b.rows().1 };
     let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, gemm::workspace_bytes(m, k))?;
-    let (gemm, cancel, alpha) = (Gemm::new(precision)?, e.cancel(OP), alpha as f32);
-    let Some(handle) = into else {
-        let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
-        let mut c = e.output(OP, &out_shape)?;
-        gemm.matmul(m, n, k, left, right, alpha, c.f32(), false, &cancel)?;
-        return c.keep(e);
-    };
-    let c = e.tensor(OP, "into", handle)?;
-    super::expect_apart(OP, "a", &c, a)?;
-    super::expect_apart(OP, "b", &c, b)?;
-    if c.rows() != (m, n) {
-        return Err(Error::shape(OP, "into", &c.shape, format!("[{m}, {n}]")));
+    let (gemm, cancel) = (Gemm::new(precision)?, e.cancel(OP));
+    let (bias, residual) = (bias.as_deref(), residual.as_deref());
+    let output = Output { alpha: alpha as f32, accumulate: into.is_some(), bias, residual };
+    if let (Some(handle), Some(c)) = (into, c) {
+        gemm.matmul_into([m, n, k], left, right, output, &mut c.write(OP, "into")?, &cancel)?;
+        return Ok(handle);
     }
-    gemm.matmul(m, n, k, left, right, alpha, &mut c.write(OP, "into")?, true, &cancel)?;
-    Ok(handle)
+    let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
+    let mut c = e.output(OP, &out_shape)?;
+    gemm.matmul_into([m, n, k], left, right, output, c.f32(), &cancel)?;
+    c.keep(e)
 }

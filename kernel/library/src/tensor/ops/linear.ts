@@ -17,7 +17,11 @@ export interface MatmulFlags extends ProductOptions {
 }
 
 interface Signatures {
-  linear: { inputs: { x: Tensor; weight: Tensor }; options: ProductOptions; saved: { x: Tensor; weight: Tensor } };
+  linear: {
+    inputs: { x: Tensor; weight: Tensor; bias?: Tensor; residual?: Tensor };
+    options: ProductOptions;
+    saved: { x: Tensor; weight: Tensor };
+  };
   loraJoin: {
     inputs: { y: Tensor; x: Tensor; a: Tensor; b: Tensor };
     options: ProductOptions & { readonly scaling: number };
@@ -33,13 +37,22 @@ interface Signatures {
 
 export const linearOps: OpTable<Signatures> = {
   linear: {
-    forward: ({ x, weight }, options, wanted) => ({
-      output: made(native.matmul(x.handle, weight.handle, { ...options, transposeB: true })),
+    forward: ({ x, weight, bias, residual }, options, wanted) => ({
+      output: made(
+        native.matmul(x.handle, weight.handle, {
+          ...options,
+          transposeB: true,
+          ...(bias && { bias: bias.handle }),
+          ...(residual && { residual: residual.handle }),
+        }),
+      ),
       saved: { x: wanted.weight ? x : undefined, weight: wanted.x ? weight : undefined },
     }),
     backward: ({ dy, saved: { x, weight }, options, wanted, into }) => ({
       x: wanted.x ? made(native.matmul(dy.handle, weight.handle, { ...options })) : undefined,
       weight: wanted.weight ? product(asRows(dy), asRows(x), { ...options, transposeA: true }, into.weight) : undefined,
+      bias: wanted.bias === true ? made(native.sumRows(asRows(dy).handle)) : undefined,
+      residual: wanted.residual === true ? dy : undefined,
     }),
   },
 
@@ -119,9 +132,12 @@ export const linearOps: OpTable<Signatures> = {
   },
 };
 
-/** x [n, in] · weightᵀ, weight [out, in] → [n, out] */
-export const linear = (x: Tensor, weight: Tensor, options: ProductOptions = {}) =>
-  apply("linear", linearOps.linear, { x, weight }, options);
+/** x [n, in] · weightᵀ + bias + residual: weight [out, in] f32 (bf16 or f16 where it does not train), bias [out], residual [n, out] → [n, out] */
+export const linear = (
+  x: Tensor,
+  weight: Tensor,
+  { bias, residual, ...options }: ProductOptions & { readonly bias?: Tensor; readonly residual?: Tensor } = {},
+) => apply("linear", linearOps.linear, { x, weight, ...(bias && { bias }), ...(residual && { residual }) }, options);
 /** y + scaling·(x·aᵀ)·bᵀ: y [n, out], x [n, in], a [rank, in], b [out, rank]. Writes into y's bytes unless y is a leaf or something else holds them: do not use y afterwards. */
 export const loraJoin = (y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: number, options: ProductOptions = {}) =>
   apply("loraJoin", linearOps.loraJoin, { y, x, a, b }, { ...options, scaling });

@@ -9,6 +9,7 @@
 use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
+use super::Output;
 use super::microkernel::{Kernel, LARGEST_TILE};
 use super::pack::{Lane, Span, spans};
 use super::rows::{Operand, Rows};
@@ -29,7 +30,7 @@ const MOST_PACKED: usize = 4 << 20;
 /// Tasks that are wanted at least; more would pack the same strips of B again.
 const TASKS: usize = 4;
 
-/// `C = alpha·A·B`, plus C when accumulating.
+/// `C` from `A·B`.
 pub(super) struct Product<'a, A, B> {
     pub(super) kernel: Kernel,
     pub(super) m: usize,
@@ -37,8 +38,7 @@ pub(super) struct Product<'a, A, B> {
     pub(super) k: usize,
     pub(super) a: Operand<'a, A>,
     pub(super) b: Operand<'a, B>,
-    pub(super) alpha: f32,
-    pub(super) accumulate: bool,
+    pub(super) output: Output<'a>,
 }
 
 /// A whole stretch of A's rows as panels `[depth block][panel][step][row]`.
@@ -169,7 +169,8 @@ impl<A: Rows, B: Rows> Product<'_, A, B> {
         c: &Shared<'_>,
     ) {
         let Kernel { rows: height, columns: width, lanes, .. } = self.kernel;
-        let add = self.accumulate || depth.start > 0;
+        let add = self.output.accumulate || depth.start > 0;
+        let last = depth.start + depth.length == self.k;
         for down in block.cut(height) {
             let left = left.panel(depth, down.start / height);
             for (across, right) in columns.cut(width).zip(right.chunks_exact(width * lanes.steps(depth.length))) {
@@ -177,7 +178,10 @@ impl<A: Rows, B: Rows> Product<'_, A, B> {
                 for (i, sums) in tile.chunks_exact(width).take(down.length).enumerate() {
                     // SAFETY: tasks have distinct `(part, columns)`, and each segment is dropped at once.
                     let out = unsafe { c.segment(first + down.start + i, across.start, across.length) };
-                    write(sums, self.alpha, add, out);
+                    write(sums, self.output.alpha, add, out);
+                    if last {
+                        self.output.finish(self.n, first + down.start + i, across.start, out);
+                    }
                 }
             }
         }

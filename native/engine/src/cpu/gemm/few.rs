@@ -7,6 +7,7 @@ use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd, dispatch};
 use rayon::prelude::*;
 
+use super::Output;
 use super::pack::{Span, spans};
 use super::rows::{Operand, Rows};
 use super::shared::Shared;
@@ -65,15 +66,13 @@ impl Left {
     }
 }
 
-/// `C[m, n] = alpha·Σ_k a[m, k]·b[n, k]`
-#[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
+/// `C[m, n]` from `Σ_k a[m, k]·b[n, k]`
 pub(super) fn dots<B: Rows>(
     level: Level,
     a: &Left,
     b: Operand<'_, B>,
     n: usize,
-    alpha: f32,
-    accumulate: bool,
+    output: Output<'_>,
     c: &mut [f32],
     cancel: &Cancel,
 ) -> Result<()> {
@@ -87,8 +86,9 @@ pub(super) fn dots<B: Rows>(
             // SAFETY: tasks have distinct columns, and the segment is dropped at once.
             let out = unsafe { c.segment(row, rows.start, rows.length) };
             for (out, sum) in out.iter_mut().zip(sums) {
-                *out = if accumulate { *out + alpha * sum } else { alpha * sum };
+                *out = if output.accumulate { *out + output.alpha * sum } else { output.alpha * sum };
             }
+            output.finish(n, row, rows.start, out);
         }
         Ok(())
     };
@@ -164,15 +164,13 @@ fn add_dots<S: Simd, const N: usize>(
     }
 }
 
-/// `C[m, n] = alpha·Σ_k a[m, k]·b[k, n]`
-#[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
+/// `C[m, n]` from `Σ_k a[m, k]·b[k, n]`
 pub(super) fn combinations<B: Rows>(
     level: Level,
     a: &Left,
     b: Operand<'_, B>,
     n: usize,
-    alpha: f32,
-    accumulate: bool,
+    output: Output<'_>,
     c: &mut [f32],
     cancel: &Cancel,
 ) -> Result<()> {
@@ -186,8 +184,9 @@ pub(super) fn combinations<B: Rows>(
             // SAFETY: tasks have distinct columns, and the segment is dropped at once.
             let out = unsafe { c.segment(row, columns.start, columns.length) };
             for (out, sum) in out.iter_mut().zip(sums) {
-                *out = if accumulate { *out + alpha * sum } else { alpha * sum };
+                *out = if output.accumulate { *out + output.alpha * sum } else { output.alpha * sum };
             }
+            output.finish(n, row, columns.start, out);
         }
         Ok(())
     };

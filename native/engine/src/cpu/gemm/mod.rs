@@ -52,6 +52,49 @@ impl<T> MatRef<'_, T> {
     }
 }
 
+/// What becomes of the sums `A·B`: `C = alpha·A·B`, then `+ C`, `+ bias`, `+ residual`, each where it is asked for and
+/// rounded in this order, so that the bits are those of separate operations.
+#[derive(Debug, Clone, Copy)]
+pub struct Output<'a> {
+    /// Factor of the product.
+    pub alpha: f32,
+    /// Whether C is added to.
+    pub accumulate: bool,
+    /// `[n]`
+    pub bias: Option<&'a [f32]>,
+    /// `[m, n]`
+    pub residual: Option<&'a [f32]>,
+}
+
+impl Default for Output<'_> {
+    fn default() -> Self {
+        Output { alpha: 1.0, accumulate: false, bias: None, residual: None }
+    }
+}
+
+impl Output<'_> {
+    /// Panics unless it fits to `C[m, n]`.
+    fn check(&self, m: usize, n: usize) {
+        assert!(self.bias.is_none_or(|bias| bias.len() == n), "a bias of {n}");
+        assert!(self.residual.is_none_or(|residual| residual.len() == m * n), "a residual of {m} × {n}");
+    }
+
+    /// What follows the sum, on columns `start..` of a row of `C[m, n]`.
+    #[inline(always)]
+    fn finish(&self, n: usize, row: usize, start: usize, out: &mut [f32]) {
+        if let Some(bias) = self.bias {
+            for (out, bias) in out.iter_mut().zip(&bias[start..]) {
+                *out += bias;
+            }
+        }
+        if let Some(residual) = self.residual {
+            for (out, residual) in out.iter_mut().zip(&residual[row * n + start..]) {
+                *out += residual;
+            }
+        }
+    }
+}
+
 /// `c[m, n] = alpha·op(a)[m, k]·op(b)[k, n]`, added to `c` when `accumulate`.
 #[expect(clippy::too_many_arguments, reason = "the arguments of a matrix multiply")]
 pub fn matmul(
@@ -143,8 +186,21 @@ impl Gemm {
         accumulate: bool,
         cancel: &Cancel,
     ) -> Result<()> {
+        self.matmul_into([m, n, k], a, b, Output { alpha, accumulate, ..Output::default() }, c, cancel)
+    }
+
+    /// `c[m, n]` from `op(a)[m, k]·op(b)[k, n]`, see [`Output`].
+    pub fn matmul_into<T: Number>(
+        self,
+        [m, n, k]: [usize; 3],
+        a: MatRef<'_>,
+        b: MatRef<'_, T>,
+        output: Output<'_>,
+        c: &mut [f32],
+        cancel: &Cancel,
+    ) -> Result<()> {
         b.check(k, n);
-        self.product([m, n, k], a, (&b, b.transposed), (alpha, accumulate), c, cancel)
+        self.product([m, n, k], a, (&b, b.transposed), output, c, cancel)
     }
 
     /// See [`packed_forward`].
@@ -157,7 +213,7 @@ impl Gemm {
         cancel: &Cancel,
     ) -> Result<()> {
         let a = MatRef { data: x, transposed: false, stride: w.columns };
-        self.product([tokens, w.rows, w.columns], a, (w, true), (1.0, false), y, cancel)
+        self.product([tokens, w.rows, w.columns], a, (w, true), Output::default(), y, cancel)
     }
 
     /// See [`packed_backward_input`].
@@ -170,7 +226,7 @@ impl Gemm {
         cancel: &Cancel,
     ) -> Result<()> {
         let a = MatRef { data: dy, transposed: false, stride: w.rows };
-        self.product([tokens, w.columns, w.rows], a, (w, false), (1.0, false), dx, cancel)
+        self.product([tokens, w.columns, w.rows], a, (w, false), Output::default(), dx, cancel)
     }
 
     /// See [`packed_backward_scales`].
@@ -186,42 +242,48 @@ impl Gemm {
         scales::packed_backward_scales(Kernel::of(self.isa, self.precision), tokens, dy, x, w, ds, cancel)
     }
 
-    /// `c[m, n] = alpha·op(a)[m, k]·B[k, n]`, added to `c` when `accumulate`; `b_along`: the stored rows are columns of B.
+    /// `c[m, n]` from `op(a)[m, k]·B[k, n]`; `b_along`: the stored rows are columns of B.
     fn product<B: Rows>(
         self,
         [m, n, k]: [usize; 3],
         a: MatRef<'_>,
         (b, b_along): (&B, bool),
-        (alpha, accumulate): (f32, bool),
+        output: Output<'_>,
         c: &mut [f32],
         cancel: &Cancel,
     ) -> Result<()> {
         a.check(m, k);
+        output.check(m, n);
         let c = &mut c[..m * n];
-        if nothing(m, n, k, c, accumulate) {
+        if nothing([m, n, k], c, output) {
             return cancel.check();
         }
         if m > few::MOST_ROWS {
             let kernel = Kernel::of(self.isa, self.precision);
             let a = Operand { rows: &a, along: !a.transposed, round: kernel.round };
             let b = Operand { rows: b, along: b_along, round: kernel.round };
-            return Product { kernel, m, n, k, a, b, alpha, accumulate }.run(c, cancel);
+            return Product { kernel, m, n, k, a, b, output }.run(c, cancel);
         }
         let (level, round) = (self.isa.level(), self.precision == Precision::Bf16);
         let a = few::Left::gather(level, m, k, Operand { rows: &a, along: !a.transposed, round });
         let b = Operand { rows: b, along: b_along, round };
         if b_along {
-            few::dots(level, &a, b, n, alpha, accumulate, c, cancel)
+            few::dots(level, &a, b, n, output, c, cancel)
         } else {
-            few::combinations(level, &a, b, n, alpha, accumulate, c, cancel)
+            few::combinations(level, &a, b, n, output, c, cancel)
         }
     }
 }
 
 /// Whether there is nothing to multiply; C is then as an empty sum leaves it.
-fn nothing(m: usize, n: usize, k: usize, c: &mut [f32], accumulate: bool) -> bool {
-    if k == 0 && !accumulate {
-        c.fill(0.0);
+fn nothing([m, n, k]: [usize; 3], c: &mut [f32], output: Output<'_>) -> bool {
+    if k == 0 && n > 0 {
+        for (row, c) in c.chunks_exact_mut(n).enumerate() {
+            if !output.accumulate {
+                c.fill(0.0);
+            }
+            output.finish(n, row, 0, c);
+        }
     }
     m == 0 || n == 0 || k == 0
 }
