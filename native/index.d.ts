@@ -732,6 +732,13 @@ export declare function qr(a: Handle, arithmetic: "f32" | "f64", job?: number | 
  * bitsandbytes'.
  */
 export declare function quantizeBlocks(w: Handle, format: "nf4" | "fp4" | "e2m1", block: number): BlockCodes;
+/** `quantizeBlocks` beside the caller. */
+export declare function quantizeBlocksAsync(
+  w: Handle,
+  format: "nf4" | "fp4" | "e2m1",
+  block: number,
+  job?: number | undefined | null,
+): Promise<BlockCodes>;
 /**
  * `w[rows, columns]` → nearest levels of a grid for each group of `group` columns (0: the row), ties to even.
  * Asymmetric: the range includes 0, `scale = (max − min)/(2^bits − 1)`, `zeroPoint = round(−min/scale)`. Symmetric:
@@ -746,14 +753,6 @@ export declare function quantizeIntegerAsync(
   symmetric: boolean,
   job?: number | undefined | null,
 ): Promise<IntegerCodes>;
-/** NF4 codes of the flattened `w`, one scale for each `block` elements; bytes equal to bitsandbytes'. */
-export declare function quantizeNf4(w: Handle, block: number): BlockCodes;
-/** `quantizeNf4` beside the caller. */
-export declare function quantizeNf4Async(
-  w: Handle,
-  block: number,
-  job?: number | undefined | null,
-): Promise<BlockCodes>;
 /** bitsandbytes' double quantization: eight bits a scale, one f32 for each 256 of them. */
 export declare function quantizeScalesNested(scales: Handle): NestedScales;
 /**
