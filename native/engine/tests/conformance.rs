@@ -4,35 +4,36 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use nibble_engine::cpu::rope::{Pairs, Scaling, Turns};
 use nibble_engine::cpu::simd::Isa;
 use nibble_engine::ops::activation::{self, Activation};
 use nibble_engine::ops::reduce::{self, Over, Reduction};
-use nibble_engine::ops::rope::{RopeOptions, rope};
 use nibble_engine::ops::{data, dropout, elementwise as ops, norm, rules, softmax};
 use nibble_engine::{Engine, Handle, Result, random as streams, reference};
 
-use crate::helpers::{assert_close, assert_gradient, dot, ids, normal, read, tensor};
+use crate::helpers::{assert_close, assert_gradient, dot, normal, read, tensor};
 use crate::random::Random;
 
 /// Rows and columns.
-const SIZES: [(usize, usize); 8] = [(0, 5), (1, 1), (3, 7), (5, 16), (31, 17), (33, 33), (65, 64), (130, 9)];
+pub const SIZES: [(usize, usize); 8] = [(0, 5), (1, 1), (3, 7), (5, 16), (31, 17), (33, 33), (65, 64), (130, 9)];
+
+type Forward<'a> = dyn Fn(&Engine, &[Handle]) -> Result<Vec<Handle>> + 'a;
+type Backward<'a> = dyn Fn(&Engine, &[Handle], &[Handle], Handle) -> Result<Vec<Handle>> + 'a;
 
 /// Inputs by shape; the value, the gradients by the inputs given dy (none where there is nothing to learn), and the definition.
-struct Case<'a> {
-    name: String,
-    shapes: Vec<Vec<usize>>,
+pub struct Case<'a> {
+    pub name: String,
+    pub shapes: Vec<Vec<usize>>,
     /// What random numbers become, where the operation is not defined for all.
-    domain: fn(f32) -> f32,
-    forward: &'a dyn Fn(&Engine, &[Handle]) -> Result<Vec<Handle>>,
+    pub domain: fn(f32) -> f32,
+    pub forward: &'a Forward<'a>,
     /// Of inputs, results and dy.
-    backward: &'a dyn Fn(&Engine, &[Handle], &[Handle], Handle) -> Result<Vec<Handle>>,
-    twin: &'a dyn Fn(&[&[f64]]) -> Vec<f64>,
+    pub backward: &'a Backward<'a>,
+    pub twin: &'a dyn Fn(&[&[f64]]) -> Vec<f64>,
 }
 
 impl Case<'_> {
     /// The first result and the gradients agree.
-    fn check(&self, e: &Engine, random: &mut Random) {
+    pub fn check(&self, e: &Engine, random: &mut Random) {
         let inputs: Vec<_> = self.shapes.iter().map(|shape| normal(e, random, shape)).collect();
         let values: Vec<Vec<f32>> =
             inputs.iter().map(|input| input.values.iter().map(|&v| (self.domain)(v as f32)).collect()).collect();
@@ -76,7 +77,8 @@ fn total(e: &Engine, x: Handle, n: usize) -> Result<Handle> {
 fn arithmetic_agrees() {
     let (e, mut random) = (Engine::default(), Random::new(100));
     type Op = fn(&Engine, Handle, Handle) -> Result<Handle>;
-    let pairs: [(&str, Op, fn(f64, f64) -> f64); 4] = [
+    type Twin = fn(f64, f64) -> f64;
+    let pairs: [(&str, Op, Twin); 4] = [
         ("add", ops::add, |a, b| a + b),
         ("subtract", ops::subtract, |a, b| a - b),
         ("multiply", ops::multiply, |a, b| a * b),
@@ -299,95 +301,6 @@ fn integers(e: &Engine, h: Handle) -> Vec<i32> {
     bytemuck::pod_collect_to_vec(&data::tensor_read(e, h).unwrap())
 }
 
-#[test]
-fn rows_and_dimensions_move_and_come_back() {
-    let (e, mut random) = (Engine::default(), Random::new(107));
-    for (m, n) in SIZES.into_iter().filter(|size| size.0 > 0) {
-        let numbers: Vec<i32> = (0..2 * m).map(|i| ((i * 7) % m) as i32).collect();
-        let rows = |e: &Engine| ids(e, &numbers);
-        let picked = |x: &[f64]| reference::embedding::embedding(&numbers, x, n);
-        Case {
-            name: format!("gatherRows [{m}, {n}]"),
-            shapes: vec![vec![m, n]],
-            domain: |v| v,
-            forward: &|e, x| Ok(vec![data::gather_rows(e, x[0], rows(e))?]),
-            backward: &|e, _, _, dy| Ok(vec![data::scatter_rows(e, dy, rows(e), m)?]),
-            twin: &|x| picked(x[0]),
-        }
-        .check(&e, &mut random);
-        Case {
-            name: format!("scatterRows [{m}, {n}]"),
-            shapes: vec![vec![2 * m, n]],
-            domain: |v| v,
-            forward: &|e, x| Ok(vec![data::scatter_rows(e, x[0], rows(e), m)?]),
-            backward: &|e, _, _, dy| Ok(vec![data::gather_rows(e, dy, rows(e))?]),
-            twin: &|x| {
-                let mut y = vec![0.0; m * n];
-                for (row, &at) in x[0].chunks(n).zip(&numbers) {
-                    y[at as usize * n..][..n].iter_mut().zip(row).for_each(|(y, x)| *y += x);
-                }
-                y
-            },
-        }
-        .check(&e, &mut random);
-        let cube = normal(&e, &mut random, &[m, 3, n]);
-        let there = data::permute(&e, cube.handle, &[2, 0, 1]).unwrap();
-        let value = |i: usize| cube.values[(i / 3 % m) * 3 * n + i % 3 * n + i / (3 * m)] as f32;
-        assert_eq!(read(&e, there), (0..3 * m * n).map(value).collect::<Vec<_>>());
-        assert_eq!(read(&e, data::permute(&e, there, &[1, 2, 0]).unwrap()), read(&e, cube.handle));
-        let flat = data::tensor_reshape(&e, cube.handle, &[3 * m, n]).unwrap();
-        let turned = data::transpose(&e, flat).unwrap();
-        assert_eq!(read(&e, turned), read(&e, data::permute(&e, flat, &[1, 0]).unwrap()));
-    }
-    let x = tensor(&e, &[2, 2], &[0.0; 4]);
-    assert_eq!(data::permute(&e, x, &[0, 0]).unwrap_err().code(), "OptionError");
-}
-
-#[test]
-fn rope_agrees_and_its_inverse_is_its_gradient() {
-    let (e, mut random) = (Engine::default(), Random::new(108));
-    let scalings = [
-        None,
-        Some(Scaling::Linear { factor: 4.0 }),
-        Some(Scaling::DynamicNtk { factor: 2.0, original: 16.0 }),
-        Some(Scaling::Llama3 { factor: 8.0, low: 1.0, high: 4.0, original: 32.0 }),
-        Some(Scaling::Yarn {
-            factor: 4.0,
-            original: 64.0,
-            beta_fast: 32.0,
-            beta_slow: 1.0,
-            truncate: true,
-            attention: 1.1,
-        }),
-    ];
-    let shapes = [(1, 1, 1, 4, 0), (2, 5, 3, 6, 0), (1, 3, 2, 16, 1000), (3, 65, 4, 64, 7)];
-    for ((batch, length, heads, width, offset), scaling) in
-        shapes.into_iter().flat_map(|shape| scalings.map(|scaling| (shape, scaling)))
-    {
-        for (pairs, rotary) in [(Pairs::HalfSplit, width), (Pairs::Interleaved, width), (Pairs::HalfSplit, width - 2)] {
-            let theta = 10_000.0;
-            if rotary <= 2 && scaling.is_some() {
-                continue;
-            }
-            let turns = Turns { rotary, theta, offset, scaling };
-            let options =
-                RopeOptions { offset, pairs, rotary: Some(rotary), scaling, ..RopeOptions::new(length, heads, theta) };
-            Case {
-                name: format!("rope {batch} × {length}, {heads} × {width}, {pairs:?}, {turns:?}"),
-                shapes: vec![vec![batch * length, heads * width]],
-                domain: |v| v,
-                forward: &|e, x| Ok(vec![rope(e, x[0], options)?]),
-                backward: &|e, _, _, dy| Ok(vec![rope(e, dy, RopeOptions { inverse: true, ..options })?]),
-                twin: &|x| reference::rope::rope(x[0], length, heads, width, pairs, &turns),
-            }
-            .check(&e, &mut random);
-        }
-    }
-    let x = tensor(&e, &[2, 4], &[0.0; 8]);
-    let bad = RopeOptions { scaling: Some(Scaling::Linear { factor: 0.0 }), ..RopeOptions::new(2, 1, 1e4) };
-    assert_eq!(rope(&e, x, bad).unwrap_err().code(), "OptionError");
-}
-
 /// Operations whose cases are in other files of this folder.
 const ELSEWHERE: [&str; 13] = [
     "addInPlace",
@@ -449,7 +362,7 @@ fn every_instruction_set_of_this_machine_agrees() {
     }
     let this = std::env::current_exe().unwrap();
     for isa in Isa::available() {
-        let tests = ["conformance::", "attention::", "losses::", "bits::"];
+        let tests = ["conformance::", "moves::", "attention::", "losses::", "bits::"];
         let run = Command::new(&this).args(tests).env("NIBBLE_LAB_ISA", isa.name()).output().unwrap();
         assert!(run.status.success(), "{}: {}", isa.name(), String::from_utf8_lossy(&run.stdout));
     }

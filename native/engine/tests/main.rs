@@ -26,6 +26,7 @@ mod interrupt;
 mod linalg;
 mod linear;
 mod losses;
+mod moves;
 mod optimizers;
 mod pca;
 mod random;

@@ -132,12 +132,7 @@ impl Sizes {
 
 /// The segments of `width` elements of `y[batch·length, heads·width]`, in tasks of `per_task` heads of a sequence, row by row:
 /// what lets tasks write the rows of their own heads.
-fn segments(
-    y: &mut [f32],
-    [batch, length, heads]: [usize; 3],
-    width: usize,
-    per_task: usize,
-) -> Vec<Vec<&mut [f32]>> {
+fn segments(y: &mut [f32], [batch, length, heads]: [usize; 3], width: usize, per_task: usize) -> Vec<Vec<&mut [f32]>> {
     let tasks = heads / per_task.max(1);
     let mut segments: Vec<Vec<_>> = (0..batch * tasks).map(|_| Vec::with_capacity(length * per_task)).collect();
     for (i, segment) in y.chunks_exact_mut(width.max(1)).enumerate() {
