@@ -18,6 +18,7 @@ pub mod memory;
 pub mod optimizer;
 pub mod pca;
 pub mod process;
+pub mod quantize;
 pub mod random;
 pub mod reduce;
 pub mod tensor;

@@ -102,28 +102,6 @@ pub fn dequantize(w: PackedWeight) -> Result<Handle> {
     ops::dequantize(Engine::process(), &w.convert("dequantize")?).or_throw()
 }
 
-/// What `quantizeInteger` returns.
-#[napi(object)]
-pub struct IntegerCodes {
-    /// u8 `[rows, bytes of a row]`, "weights".
-    pub codes: Handle,
-    /// f32 `[rows, groups]`, "scales".
-    pub scales: Handle,
-    /// f32 `[rows, groups]`, "scales".
-    pub zero_points: Handle,
-}
-
-/// `w[rows, columns]` → nearest levels of a grid for each group of `group` columns (0: the row), ties to even.
-/// Asymmetric: the range includes 0, `scale = (max − min)/(2^bits − 1)`, `zeroPoint = round(−min/scale)`. Symmetric:
-/// `zeroPoint = 2^(bits − 1)`.
-#[napi(catch_unwind)]
-pub fn quantize_integer(w: Handle, bits: f64, group: f64, symmetric: bool) -> Result<IntegerCodes> {
-    const OP: &str = "quantizeInteger";
-    let (bits, group) = (count(OP, "bits", bits).or_throw()?, count(OP, "group", group).or_throw()?);
-    let made = ops::quantize_integer(Engine::process(), w, bits, group, symmetric).or_throw()?;
-    Ok(IntegerCodes { codes: made.codes, scales: made.scales, zero_points: made.zero_points })
-}
-
 /// Codes for grids that are given (GPTQ, HQQ, …): u8 `[rows, columns]` → packed codes.
 #[napi(catch_unwind)]
 pub fn pack_integers(q: Handle, bits: f64) -> Result<Handle> {

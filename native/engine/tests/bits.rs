@@ -1,15 +1,19 @@
 //! Results are the same bits for 1, 2 and 4 threads.
 
 use nibble_engine::cpu::adamw::AdamW;
+use nibble_engine::cpu::quantize::grid::{Search, Symmetry};
 use nibble_engine::format::Format;
 use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::cross_entropy::{CrossEntropyOptions, linear_cross_entropy};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
+use nibble_engine::ops::quantize::{self, GptqOptions, GridOptions, HqqOptions, MagrOptions};
 use nibble_engine::ops::{data, linear, norm, optimizer, reduce, softmax};
 use nibble_engine::{Engine, Precision};
 
 use crate::helpers::{LABEL, ids, normal, read, tensor};
 use crate::random::Random;
+
+const GRID: GridOptions = GridOptions { bits: 4, group: 32, symmetry: Symmetry::Asymmetric, search: Search::Mse };
 
 /// Everything whose grid could depend on threads, one after the other.
 fn results() -> Vec<Vec<f32>> {
@@ -34,7 +38,7 @@ fn results() -> Vec<Vec<f32>> {
     let all = CrossEntropyOptions { want_input: true, want_weight: true, ..CrossEntropyOptions::default() };
     let loss = linear_cross_entropy(&e, x, w, targets, all).unwrap();
     kept.extend([loss.input.unwrap(), loss.weight.unwrap()]);
-    let codes = linear::quantize_integer(&e, w, 4, 32, false).unwrap();
+    let codes = quantize::quantize_integer(&e, w, GRID).unwrap();
     let packed = linear::PackedWeight {
         format: Format::Int4,
         rows: vocabulary,
@@ -46,6 +50,19 @@ fn results() -> Vec<Vec<f32>> {
         nested_scales: None,
         nested_offset: 0.0,
     };
+    let gram = matmul(&e, x, x, MatmulOptions { transpose_a: true, ..MatmulOptions::default() }).unwrap();
+    let factor = quantize::gptq_factor(&e, gram, 0.01, false).unwrap();
+    let settings = GptqOptions { grid: GRID, static_groups: false, block: 64 };
+    let gptq = quantize::quantize_gptq(&e, w, gram, factor.upper, factor.order, settings).unwrap();
+    let hqq = HqqOptions { bits: 2, group: 0, p: 0.7, iterations: 5 };
+    let hqq = quantize::quantize_hqq(&e, w, hqq).unwrap();
+    let magr = MagrOptions { group: 0, alpha: 0.1, iterations: 4 };
+    kept.push(quantize::reduce_magnitude(&e, w, gram, magr).unwrap());
+    kept.push(quantize::clip_weights(&e, w, gram, GRID).unwrap());
+    kept.extend([codes.scales, gptq.scales, hqq.zero_points]);
+    let gptq =
+        linear::PackedWeight { codes: gptq.codes, scales: gptq.scales, zero_points: Some(gptq.zero_points), ..packed };
+    kept.push(linear::dequantize(&e, &gptq).unwrap());
     let y = linear::packed_linear_forward(&e, x, &packed, Precision::F32).unwrap();
     kept.push(linear::packed_linear_backward_input(&e, y, &packed, Precision::F32).unwrap());
     kept.push(linear::packed_linear_backward_scales(&e, y, x, &packed, Precision::F32).unwrap());

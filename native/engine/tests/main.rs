@@ -29,6 +29,7 @@ mod losses;
 mod moves;
 mod optimizers;
 mod pca;
+mod quantize;
 mod random;
 mod random_tensors;
 mod rules;

@@ -2,6 +2,10 @@
 //!
 //! A crate of its own, because faer's generics are compiled again with every change of their caller.
 
+mod inverse_factor;
+
+pub use inverse_factor::inverse_factor;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par, Side};
 

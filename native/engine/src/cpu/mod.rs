@@ -20,6 +20,7 @@ pub mod muon;
 pub mod norm;
 pub mod permute;
 pub mod pool;
+pub mod quantize;
 pub mod reduce;
 pub mod rope;
 pub mod sgd;

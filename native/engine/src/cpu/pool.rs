@@ -148,3 +148,18 @@ pub fn parts2<A: Send, B: Send>(
         })
     })
 }
+
+/// `f(0), f(1), …, f(count − 1)`, in order.
+pub fn map<T: Send>(cancel: &Cancel, count: usize, f: impl Fn(usize) -> T + Sync) -> Result<Vec<T>> {
+    let level = simd::level();
+    cancel.check()?;
+    run(|| {
+        (0..count)
+            .into_par_iter()
+            .map(|n| {
+                cancel.check()?;
+                Ok(fearless_simd::dispatch!(level, _simd => f(n)))
+            })
+            .collect()
+    })
+}

@@ -142,14 +142,26 @@ pub fn unpack_integers(op: &'static str, codes: &[u8], [rows, columns]: [usize; 
     Ok(q)
 }
 
-fn pack_row(levels: &[u8], bits: usize, codes: &mut [u8]) {
-    codes.fill(0);
-    for (i, &level) in levels.iter().enumerate() {
+/// One row of codes, one a byte → packed.
+#[inline(always)]
+pub(crate) fn pack_row(levels: &[u8], bits: usize, codes: &mut [u8]) {
+    let (wholes, rest) = levels.as_chunks::<8>();
+    let (packed, last) = codes.split_at_mut(wholes.len() * bits);
+    for (levels, codes) in wholes.iter().zip(packed.chunks_exact_mut(bits)) {
+        // The inverse of `each_eight`: pairs, fours, eights move together.
+        let mut word = u64::from_le_bytes(*levels);
+        word = (word & 0x00ff_00ff_00ff_00ff) | (word & 0xff00_ff00_ff00_ff00) >> (8 - bits);
+        word = (word & 0x0000_ffff_0000_ffff) | (word & 0xffff_0000_ffff_0000) >> (16 - 2 * bits);
+        word = (word & 0x0000_0000_ffff_ffff) | (word & 0xffff_ffff_0000_0000) >> (32 - 4 * bits);
+        codes.copy_from_slice(&word.to_le_bytes()[..bits]);
+    }
+    last.fill(0);
+    for (i, &level) in rest.iter().enumerate() {
         let at = i * bits;
         let shifted = u16::from(level) << (at % 8);
-        codes[at / 8] |= shifted as u8;
+        last[at / 8] |= shifted as u8;
         if at % 8 + bits > 8 {
-            codes[at / 8 + 1] |= (shifted >> 8) as u8;
+            last[at / 8 + 1] |= (shifted >> 8) as u8;
         }
     }
 }

@@ -159,32 +159,6 @@ pub fn dequantize(e: &Engine, w: &PackedWeight) -> Result<Handle> {
     })
 }
 
-/// Codes, scales and zero points of [`quantize_integer`].
-#[derive(Debug, Clone, Copy)]
-pub struct IntegerCodes {
-    /// u8 `[rows, bytes of a row]`.
-    pub codes: Handle,
-    /// f32 `[rows, groups]`.
-    pub scales: Handle,
-    /// f32 `[rows, groups]`.
-    pub zero_points: Handle,
-}
-
-/// `w[rows, columns]` → codes of the nearest levels (ties to even), a scale and a zero point for each group.
-pub fn quantize_integer(e: &Engine, w: Handle, bits: usize, group: usize, symmetric: bool) -> Result<IntegerCodes> {
-    const OP: &str = "quantizeInteger";
-    let w = e.tensor(OP, "w", w)?;
-    let [rows, columns] = w.dims(OP, "w", ["rows", "columns"])?;
-    let w = w.read::<f32>(OP, "w")?;
-    e.cancel(OP).check()?;
-    let grid = format::quantize_integer(OP, &w, [rows, columns], bits, group, symmetric)?;
-    let groups = format::int::groups(columns, group);
-    let codes = e.store(OP, &[rows, format::int::row_bytes(columns, bits)], Category::Weights, &grid.codes)?;
-    let scales = e.store(OP, &[rows, groups], Category::Scales, &grid.scales)?;
-    let zero_points = e.store(OP, &[rows, groups], Category::Scales, &grid.zero_points)?;
-    Ok(IntegerCodes { codes: codes.keep(e)?, scales: scales.keep(e)?, zero_points: zero_points.keep(e)? })
-}
-
 /// `q[rows, columns]` u8 → packed codes `[rows, bytes of a row]`
 pub fn pack_integers(e: &Engine, q: Handle, bits: usize) -> Result<Handle> {
     const OP: &str = "packIntegers";

@@ -17,6 +17,7 @@ pub mod matmul;
 pub mod norm;
 pub mod optimizer;
 pub mod pca;
+pub mod quantize;
 pub mod random;
 pub mod reduce;
 pub mod rope;
