@@ -1,28 +1,57 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
+  InterruptedError,
+  keep,
+  liveTensors,
   PackedWeight,
+  preprocessors,
   quantize,
   quantizers,
   Random,
   scope,
   Tensor,
+  type PreprocessorName,
+  type Quantizer,
   type QuantizeOptions,
   type QuantizerName,
 } from "nibble-lab";
+import { events } from "nibble-lab/events";
+import { inputsOf } from "../library/quantization/inputs.js";
 import { largestDifference, tinyModel, tinyTokens } from "../library/tiny-model.js";
 import { linear } from "../reference/peqa.js";
 
 const random = new Random(21);
-const [ROWS, COLUMNS, TOKENS] = [10, 64, 3];
+const [ROWS, COLUMNS, TOKENS] = [10, 64, 96];
 const normal = Float32Array.from({ length: ROWS * COLUMNS }, () => 0.05 * random.normal());
 const inputs = Float32Array.from({ length: TOKENS * COLUMNS }, () => random.normal());
+const calibration = tinyTokens(90);
+
+const defaultsOf = (rules: object) =>
+  Object.fromEntries(Object.entries(rules).map(([option, rule]) => [option, (rule as { fallback: unknown }).fallback]));
+
+let before = 0;
+beforeEach(() => {
+  before = liveTensors();
+});
+afterEach(() => {
+  expect(liveTensors()).toBe(before);
+});
 
 /** What each quantizer's registry entry promises, whatever the method: a new one is tested by its row here. */
 describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name) => {
-  const quantizer = quantizers[name];
-  const defaults = Object.fromEntries(Object.entries(quantizer.rules).map(([option, rule]) => [option, rule.fallback]));
-  const pack = (weights: Float32Array) =>
-    new PackedWeight(quantizer.quantize(Tensor.from(weights, [ROWS, COLUMNS]), defaults as never));
+  const quantizer = quantizers[name] as unknown as Quantizer<object>;
+  const defaults = defaultsOf(quantizer.rules);
+  /** The weight's codes and what they decode to. */
+  const pack = async (weights: Float32Array): Promise<PackedWeight> => {
+    using weight = Tensor.from(weights, [ROWS, COLUMNS]);
+    if (quantizer.needs === "weights") return new PackedWeight(quantizer.quantize(weight, defaults));
+    using given = inputsOf(inputs, COLUMNS);
+    return new PackedWeight((await quantizer.quantize(weight, defaults, given)).packed);
+  };
+  const decode = async (weights: Float32Array): Promise<Float32Array> => {
+    using packed = await pack(weights);
+    return scope(() => packed.dequantize().arraySync() as Float32Array);
+  };
 
   it("is listed under its own name, every option has a default, and it describes itself", () => {
     expect(quantizer.name).toBe(name);
@@ -31,58 +60,61 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
       expect(rule.accepts(rule.fallback)).toBe(true);
       expect(rule.accepts({})).toBe(false);
     }
-    expect(quantizer.describe(defaults as never)).not.toBe("");
+    expect(quantizer.describe(defaults)).not.toBe("");
   });
 
-  it("leaves the weight as it was and gives the same codes each time", () => {
-    scope(() => {
-      const weight = Tensor.from(normal, [ROWS, COLUMNS]);
-      const [one, two] = [0, 1].map(() => new PackedWeight(quantizer.quantize(weight, defaults as never)));
-      expect(weight.arraySync()).toEqual(normal);
-      expect(one!.codesHash()).toBe(two!.codesHash());
-      expect(one!.scales.arraySync()).toEqual(two!.scales.arraySync());
-    });
+  it("leaves the weight as it was and gives the same codes each time", async () => {
+    const copy = normal.slice();
+    using one = await pack(normal);
+    using two = await pack(normal);
+    expect(normal).toEqual(copy);
+    expect(one.codesHash()).toBe(two.codesHash());
+    expect(one.scales.arraySync()).toEqual(two.scales.arraySync());
   });
 
-  it("keeps the shape, zeros, and most of the weight in fewer bits than bf16", () => {
-    scope(() => {
-      const packed = pack(normal);
-      expect([packed.rows, packed.columns]).toEqual([ROWS, COLUMNS]);
-      expect(packed.bitsPerWeight).toBeLessThan(16);
-      const decoded = packed.dequantize().arraySync();
-      const error = Math.hypot(...normal.map((value, i) => value - decoded[i]!)) / Math.hypot(...normal);
-      expect(error).toBeLessThan(0.15);
-      expect(
-        [
-          ...pack(new Float32Array(ROWS * COLUMNS))
-            .dequantize()
-            .arraySync(),
-        ].every((value) => value === 0),
-      ).toBe(true);
-    });
+  it("has positive, finite scales", async () => {
+    const outliers = normal.map((value, i) => (i % 61 === 0 ? 1000 * value : i < COLUMNS ? 0 : value));
+    for (const weights of [normal, outliers]) {
+      using packed = await pack(weights);
+      for (const scale of packed.scales.arraySync()) expect(scale >= 0 && Number.isFinite(scale)).toBe(true);
+      expect((await decode(weights)).every(Number.isFinite)).toBe(true);
+    }
   });
 
-  it("multiplies like the weight that it decodes to", () => {
+  it("keeps the shape, zeros, and most of the weight in fewer bits than bf16", async () => {
+    using packed = await pack(normal);
+    expect([packed.rows, packed.columns]).toEqual([ROWS, COLUMNS]);
+    expect(packed.bitsPerWeight).toBeLessThan(16);
+    const decoded = await decode(normal);
+    const error = Math.hypot(...normal.map((value, i) => value - decoded[i]!)) / Math.hypot(...normal);
+    expect(error).toBeLessThan(0.15);
+    expect((await decode(new Float32Array(ROWS * COLUMNS))).every((value) => value === 0)).toBe(true);
+  });
+
+  it("multiplies like the weight that it decodes to", async () => {
+    using packed = await pack(normal);
+    const expected = linear(inputs, await decode(normal), TOKENS, ROWS, COLUMNS);
     scope(() => {
-      const packed = pack(normal);
-      const expected = linear(inputs, packed.dequantize().arraySync(), TOKENS, ROWS, COLUMNS);
       expect(largestDifference(packed.forward(Tensor.from(inputs, [TOKENS, COLUMNS])), expected)).toBeLessThan(1e-5);
     });
   });
 
-  it("is nearly idempotent: what it decoded quantizes to nearly itself", () => {
-    scope(() => {
-      const decoded = pack(normal).dequantize().arraySync() as Float32Array;
-      const again = pack(decoded).dequantize();
-      const reach = Math.max(...decoded.map(Math.abs));
-      expect(largestDifference(again, decoded)).toBeLessThan(0.1 * reach);
-    });
+  it("is nearly idempotent: what it decoded quantizes to nearly itself", async () => {
+    const decoded = await decode(normal);
+    const reach = Math.max(...decoded.map(Math.abs));
+    expect(largestDifference(await decode(decoded), decoded)).toBeLessThan(0.1 * reach);
   });
 
-  it("works on a model, whose codes the hash covers", async () => {
+  it("works on a model, whose codes the hash covers, and reports each layer's errors", async () => {
     using model = tinyModel();
-    using small = await quantize(model, { method: name } as QuantizeOptions);
+    using small = await quantize(model, { method: name, calibration } as QuantizeOptions);
     expect(small.quantization!.method).toBe(name);
+    for (const { weightError, outputError } of small.quantization!.layers) {
+      expect(weightError).toBeGreaterThan(0);
+      expect(weightError).toBeLessThan(0.5);
+      expect(outputError).toBeGreaterThan(0);
+      expect(outputError).toBeLessThan(0.5);
+    }
     const loss = scope(() => small.loss({ tokens: tinyTokens(8), targets: tinyTokens(8), batch: 1 }).item());
     expect(Number.isFinite(loss)).toBe(true);
     const hash = small.codesHash();
@@ -90,5 +122,46 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
     const { codes } = weight as PackedWeight;
     codes.write(Uint8Array.from(codes.arraySync(), (code, i) => (i === 0 ? code ^ 1 : code)));
     expect(small.codesHash()).not.toBe(hash);
+  });
+
+  it("leaves the model as it was and nothing behind when it is stopped half-way", async () => {
+    using model = tinyModel();
+    const logits = () => scope(() => model.run([...tinyTokens(12)]).arraySync());
+    const [plain, live] = [logits(), liveTensors()];
+    const stop = new AbortController();
+    const off = events.on("progress", ({ done }) => done === 10 && stop.abort());
+    const options = { method: name, calibration, signal: stop.signal } as QuantizeOptions;
+    await expect(quantize(model, options)).rejects.toThrow(InterruptedError);
+    off();
+    expect(liveTensors()).toBe(live);
+    expect(logits()).toEqual(plain);
+  });
+});
+
+describe.each(Object.keys(preprocessors) as PreprocessorName[])("preprocessor %s", (name) => {
+  const preprocessor = preprocessors[name];
+
+  it("is listed under its own name, every option has a default, and it describes itself", () => {
+    expect(preprocessor.name).toBe(name);
+    for (const rule of Object.values(preprocessor.rules)) expect(rule.accepts(rule.fallback)).toBe(true);
+    expect(preprocessor.describe(defaultsOf(preprocessor.rules) as never)).not.toBe("");
+  });
+
+  it("leaves the weight as it was and keeps its outputs", async () => {
+    using weight = Tensor.from(normal, [ROWS, COLUMNS]);
+    using given = inputsOf(inputs, COLUMNS);
+    using changed = keep(await preprocessor.apply(weight, given, 0, defaultsOf(preprocessor.rules) as never));
+    expect(weight.arraySync()).toEqual(normal);
+    const outputs = [normal, changed.arraySync()].map((w) => linear(inputs, w, TOKENS, ROWS, COLUMNS));
+    const difference = Math.hypot(...outputs[0]!.map((y, i) => y - outputs[1]![i]!));
+    expect(difference / Math.hypot(...outputs[0]!)).toBeLessThan(0.1);
+  });
+
+  it.each(Object.keys(quantizers) as QuantizerName[])("goes before %s", async (method) => {
+    using model = tinyModel();
+    using plain = await quantize(model, { method, calibration } as QuantizeOptions);
+    using small = await quantize(model, { method, calibration, preprocess: name } as QuantizeOptions);
+    expect(small.codesHash()).not.toBe(plain.codesHash());
+    expect(small.label).toContain(`${preprocessor.describe({} as never)}, then `);
   });
 });

@@ -18,18 +18,36 @@ export function roundHalfToEven(x: number): number {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/** What defines a grid but the weights. */
+export interface GridRule {
+  /** The largest code. */
+  readonly top: number;
+  /** The smallest code. */
+  readonly bottom: number;
+  readonly symmetry: "asymmetric" | "symmetric" | "restricted";
+  readonly search: "minmax" | "mse";
+}
+
+export function gridRule(
+  bits: number,
+  symmetry: GridRule["symmetry"] = "asymmetric",
+  search: GridRule["search"] = "minmax",
+): GridRule {
+  return { top: 2 ** bits - 1, bottom: symmetry === "restricted" ? 1 : 0, symmetry, search };
+}
+
 /**
  * Asymmetric: s = (max − min)/(2^b − 1) over a range that includes 0, z = round(−min/s).
- * Symmetric: the range is ±max|w|, z = 2^(b−1). Both: q = clamp(round(w/s) + z, 0, 2^b − 1).
- * A group of one value v ≠ 0 has s = |v|, so that it is kept exactly.
+ * Symmetric: the range is ±max|w|, z = 2^(b−1). Restricted: s = max|w|/(2^(b−1) − 1), codes from 1.
+ * All: q = clamp(round(w/s) + z, 0, 2^b − 1). A group of one value v ≠ 0 has s = |v|, so that it is kept exactly.
  */
 export function roundToNearest(
   weight: ArrayLike<number>,
   rows: number,
   columns: number,
-  options: { bits: number; group: number; symmetric: boolean },
+  options: { group: number; rule: GridRule },
 ): IntegerGrid {
-  const top = 2 ** options.bits - 1;
+  const { rule } = options;
   const group = options.group === 0 ? columns : options.group;
   const groups = columns / group;
   const codes = new Int32Array(rows * columns);
@@ -37,26 +55,48 @@ export function roundToNearest(
   const zeroPoints = new Float64Array(rows * groups);
   for (let cell = 0; cell < rows * groups; cell++) {
     const values = Array.from({ length: group }, (_, i) => weight[cell * group + i]!);
-    const { scale, zero } = fit(values, options.bits, options.symmetric);
+    const { scale, zero } = fitGrid(values, rule);
     scales[cell] = scale;
     zeroPoints[cell] = zero;
-    values.forEach((value, i) => {
-      const level = roundHalfToEven(Math.fround(value / scale)) + zero;
-      codes[cell * group + i] = Math.min(top, Math.max(0, level));
-    });
+    values.forEach((value, i) => (codes[cell * group + i] = nearestLevel(value, { scale, zero }, rule)));
   }
   return { codes, scales, zeroPoints };
 }
 
-function fit(values: readonly number[], bits: number, symmetric: boolean): { scale: number; zero: number } {
-  const top = 2 ** bits - 1;
+interface Fit {
+  readonly scale: number;
+  readonly zero: number;
+}
+
+function nearestLevel(value: number, { scale, zero }: Fit, { top, bottom }: GridRule): number {
+  return Math.min(top, Math.max(bottom, roundHalfToEven(Math.fround(value / scale)) + zero));
+}
+
+/** Of the range times 1, .99, … .21 (just 1 for "minmax") the grid of least Σ(ŵ − w)². */
+export function fitGrid(values: readonly number[], rule: GridRule): Fit {
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  const middle = 2 ** (bits - 1);
-  if (low === high) return { scale: Math.abs(low) || 1, zero: symmetric ? middle : Number(low < 0) };
+  const middle = (rule.top + 1) / 2;
+  if (low === high)
+    return { scale: Math.abs(low) || 1, zero: rule.symmetry === "asymmetric" ? Number(low < 0) : middle };
+  const shares = rule.search === "minmax" ? [1] : Array.from({ length: 80 }, (_, i) => (100 - i) / 100);
+  const fits = shares.map((share) => between(low * share, high * share, rule));
+  const errors = fits.map((fit) => gridError(values, fit, rule));
+  return fits[errors.indexOf(Math.min(...errors))]!;
+}
+
+/** Σ(ŵ − w)² */
+export function gridError(values: readonly number[], fit: Fit, rule: GridRule): number {
+  return values.reduce((sum, w) => sum + (fit.scale * (nearestLevel(w, fit, rule) - fit.zero) - w) ** 2, 0);
+}
+
+function between(low: number, high: number, { top, symmetry }: GridRule): Fit {
+  const middle = (top + 1) / 2;
   const reach = Math.max(-low, high);
-  const [from, to] = symmetric ? [-reach, reach] : [Math.min(low, 0), Math.max(high, 0)];
+  if (symmetry === "restricted") return { scale: Math.fround(reach / (middle - 1)), zero: middle };
+  if (symmetry === "symmetric") return { scale: Math.fround((2 * reach) / top), zero: middle };
+  const [from, to] = [Math.min(low, 0), Math.max(high, 0)];
   const scale = Math.fround((to - from) / top);
-  return { scale, zero: symmetric ? middle : roundHalfToEven(Math.fround(-from / scale)) };
+  return { scale, zero: roundHalfToEven(Math.fround(-from / scale)) };
 }
 
 /** Ŵ = s · (q − z). */

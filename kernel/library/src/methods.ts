@@ -47,8 +47,8 @@ function checkMethodNames(
   const allowed = ["method", ...own, ...Object.keys(common)];
   for (const name of names) {
     if (allowed.includes(name)) continue;
-    const others = Object.values(methods).filter(({ rules }) => name in rules);
-    const elsewhere = others.length === 0 ? "" : ` ${others.map((other) => other.name).join(" and ")} has it.`;
+    const others = Object.values(methods).flatMap((other) => (name in other.rules ? [other.name] : []));
+    const elsewhere = others.length === 0 ? "" : ` ${together(others)} ${others.length === 1 ? "has" : "have"} it.`;
     throw new OptionError(
       op,
       `${method} has no option ${JSON.stringify(name)}. Its options: ${own.join(", ") || "none"}; ` +
@@ -56,6 +56,11 @@ function checkMethodNames(
       { option: name, method, allowed },
     );
   }
+}
+
+/** "a", "a and b", "a, b and c". */
+function together(names: readonly string[]): string {
+  return names.length === 1 ? names[0]! : `${names.slice(0, -1).join(", ")} and ${names.at(-1)!}`;
 }
 
 function pick(source: Readonly<Record<string, unknown>>, names: readonly string[]): Record<string, unknown> {

@@ -14,7 +14,7 @@ import {
   Tensor,
 } from "nibble-lab";
 import { inputGradient, linear, scaleGradient } from "../../reference/peqa.js";
-import { roundToNearest } from "../../reference/rtn.js";
+import { gridRule, roundToNearest } from "../../reference/rtn.js";
 import { largestDifference } from "../tiny-model.js";
 
 const [TOKENS, ROWS, COLUMNS] = [5, 12, 64];
@@ -23,10 +23,14 @@ const numbers = (count: number) => Float32Array.from({ length: count }, () => ra
 const [weights, inputs, direction] = [numbers(ROWS * COLUMNS), numbers(TOKENS * COLUMNS), numbers(TOKENS * ROWS)];
 
 const formats = {
-  "int2 per channel": () => quantizers.rtn.quantize(dense(), { bits: 2, group: "channel", symmetric: false }),
-  "int3, groups of 16": () => quantizers.rtn.quantize(dense(), { bits: 3, group: 16, symmetric: false }),
-  "int4, groups of 32": () => quantizers.rtn.quantize(dense(), { bits: 4, group: 32, symmetric: true }),
-  "int8 per channel": () => quantizers.rtn.quantize(dense(), { bits: 8, group: "channel", symmetric: false }),
+  "int2 per channel": () =>
+    quantizers.rtn.quantize(dense(), { bits: 2, group: "channel", symmetric: false, search: "minmax" }),
+  "int3, groups of 16": () =>
+    quantizers.rtn.quantize(dense(), { bits: 3, group: 16, symmetric: false, search: "minmax" }),
+  "int4, groups of 32": () =>
+    quantizers.rtn.quantize(dense(), { bits: 4, group: 32, symmetric: true, search: "minmax" }),
+  "int8 per channel": () =>
+    quantizers.rtn.quantize(dense(), { bits: 8, group: "channel", symmetric: false, search: "minmax" }),
   nf4: () => quantizers.nf4.quantize(dense(), { blockSize: 32, doubleQuant: false }),
   "nf4 with double quantization": () => quantizers.nf4.quantize(dense(), { blockSize: 32, doubleQuant: true }),
 };
@@ -63,9 +67,9 @@ describe("PackedWeight", () => {
 
   it.each([0, 16])("has the scale gradient of the definition, absolute and relative: group %d", (group) => {
     scope(() => {
-      const grid = roundToNearest(weights, ROWS, COLUMNS, { bits: 3, group, symmetric: false });
+      const grid = roundToNearest(weights, ROWS, COLUMNS, { group, rule: gridRule(3) });
       const expected = scaleGradient(direction, inputs, grid, TOKENS, ROWS, COLUMNS);
-      const options = { bits: 3, group: group === 0 ? "channel" : group, symmetric: false } as const;
+      const options = { bits: 3, group: group === 0 ? "channel" : group, symmetric: false, search: "minmax" } as const;
       const absolute = new PackedWeight(quantizers.rtn.quantize(dense(), options));
       absolute.scales.requiresGrad = true;
       backward(along(absolute.forward(Tensor.from(inputs, [TOKENS, COLUMNS]))));

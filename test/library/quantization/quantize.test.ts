@@ -112,7 +112,7 @@ describe("quantize", () => {
     });
     const difference = outputs[0]!.map((value, i) => value - outputs[1]![i]!);
     expect(report.outputError).toBeCloseTo(rootOfSquares(difference) / rootOfSquares(outputs[0]!), 4);
-    expect(small.quantization!.calibrationTokens).toBe(20);
+    expect(small.quantization!.calibration).toEqual({ tokens: 20, inputs: "exact" });
   });
 
   it("quantizes what include and exclude choose", async () => {
@@ -152,20 +152,20 @@ describe("quantize refuses", () => {
       "an unknown method",
       { method: "nf5" },
       OptionError,
-      '[quantize] method is "nf5". Allowed: "nf4", "rtn". Did you mean "nf4"?',
+      '[quantize] method is "nf5". Allowed: "awq", "gptq", "hqq", "nf4", "rtn". Did you mean "nf4"?',
     ],
-    ["no method", {}, OptionError, '[quantize] No method came. Allowed: "nf4", "rtn".'],
+    ["no method", {}, OptionError, '[quantize] No method came. Allowed: "awq", "gptq", "hqq", "nf4", "rtn".'],
     [
       "5-bit NF4",
       { method: "nf4", bits: 5 },
       OptionError,
-      '[quantize] nf4 has no option "bits". Its options: blockSize, doubleQuant; for every method: include, exclude, calibration, signal. rtn has it.',
+      '[quantize] nf4 has no option "bits". Its options: blockSize, doubleQuant; for every method: include, exclude, overrides, calibration, preprocess, signal. awq, gptq, hqq and rtn have it.',
     ],
     [
       "a misspelt option",
       { method: "rtn", bit: 4 },
       OptionError,
-      'rtn has no option "bit". Its options: bits, group, symmetric; for every method: include, exclude, calibration, signal. Did you mean "bits"?',
+      'rtn has no option "bit". Its options: bits, group, symmetric, search; for every method: include, exclude, overrides, calibration, preprocess, signal. Did you mean "bits"?',
     ],
     [
       "a width that does not exist",

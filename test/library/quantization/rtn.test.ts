@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { PackedWeight, quantizers, Random, scope, ShapeError, Tensor, type RtnOptions } from "nibble-lab";
-import { decodeIntegers, packRows, roundToNearest } from "../../reference/rtn.js";
+import { decodeIntegers, fitGrid, gridError, gridRule, packRows, roundToNearest } from "../../reference/rtn.js";
 
 const ROWS = 6;
 const COLUMNS = 48;
@@ -14,11 +14,19 @@ const awkward = Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => {
 });
 
 const cases = ([2, 3, 4, 8] as const).flatMap((bits) =>
-  (["channel", 8, 16, 24] as const).flatMap((group) => [false, true].map((symmetric) => ({ bits, group, symmetric }))),
+  (["channel", 8, 16, 24] as const).flatMap((group) =>
+    ([false, true, "restricted"] as const).map((symmetric) => ({ bits, group, symmetric })),
+  ),
 );
+const symmetryOf = (symmetric: boolean | "restricted") =>
+  symmetric === "restricted" ? "restricted" : symmetric ? "symmetric" : "asymmetric";
 
-function packed(weights: Float32Array, options: Required<RtnOptions>): PackedWeight {
-  return new PackedWeight(quantizers.rtn.quantize(Tensor.from(weights, [ROWS, COLUMNS]), options));
+function packed(
+  weights: Float32Array,
+  options: Omit<Required<RtnOptions>, "search">,
+  search: "minmax" | "mse" = "minmax",
+) {
+  return new PackedWeight(quantizers.rtn.quantize(Tensor.from(weights, [ROWS, COLUMNS]), { ...options, search }));
 }
 
 describe("rtn", () => {
@@ -29,9 +37,8 @@ describe("rtn", () => {
         for (const weights of [normal, awkward]) {
           const weight = packed(weights, { bits, group, symmetric });
           const grid = roundToNearest(weights, ROWS, COLUMNS, {
-            bits,
             group: group === "channel" ? 0 : group,
-            symmetric,
+            rule: gridRule(bits, symmetryOf(symmetric)),
           });
           expect([...weight.scales.arraySync()]).toEqual([...grid.scales]);
           expect([...weight.zeroPoints!.arraySync()]).toEqual([...grid.zeroPoints]);
@@ -57,12 +64,41 @@ describe("rtn", () => {
     });
   });
 
+  it.each(cases)("finds the grid of least squared error: $bits bits, group $group, symmetric $symmetric", (options) => {
+    scope(() => {
+      const rule = gridRule(options.bits, symmetryOf(options.symmetric), "mse");
+      const inputs = options.group === "channel" ? COLUMNS : options.group;
+      for (const weights of [normal, awkward]) {
+        const weight = packed(weights, options, "mse");
+        const [scales, zeros] = [weight.scales.arraySync(), weight.zeroPoints!.arraySync()];
+        scales.forEach((scale, cell) => {
+          const values = [...weights.slice(cell * inputs, (cell + 1) * inputs)];
+          const least = gridError(values, fitGrid(values, rule), rule);
+          const ours = gridError(values, { scale, zero: zeros[cell]! }, rule);
+          // Candidates that tie in float32 may differ in float64.
+          expect(ours).toBeLessThanOrEqual(least * (1 + 1e-5) + 1e-12);
+        });
+      }
+    });
+  });
+
+  it("reaches both ends where it is restricted, and has a level less", () => {
+    scope(() => {
+      const weights = Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => (i % 2 === 0 ? 1 : -1) * (i % COLUMNS));
+      const decoded = packed(weights, { bits: 2, group: "channel", symmetric: "restricted" }).dequantize().arraySync();
+      expect([...new Set(decoded)].sort((a, b) => a - b)).toEqual([-47, 0, 47]);
+    });
+  });
+
   it("keeps zero exactly, and groups of one value", () => {
     scope(() => {
-      const decoded = packed(awkward, { bits: 2, group: "channel", symmetric: false }).dequantize().arraySync();
-      for (const row of [0, 1, 2]) {
-        const start = row * COLUMNS;
-        expect([...decoded.slice(start, start + COLUMNS)]).toEqual([...awkward.slice(start, start + COLUMNS)]);
+      for (const search of ["minmax", "mse"] as const) {
+        const weight = packed(awkward, { bits: 2, group: "channel", symmetric: false }, search);
+        const decoded = weight.dequantize().arraySync();
+        for (const row of [0, 1, 2]) {
+          const start = row * COLUMNS;
+          expect([...decoded.slice(start, start + COLUMNS)]).toEqual([...awkward.slice(start, start + COLUMNS)]);
+        }
       }
     });
   });
@@ -72,7 +108,7 @@ describe("rtn", () => {
       { name: "a", rows: 4, columns: 64 },
       { name: "b", rows: 4, columns: 96 },
     ];
-    const check = () => quantizers.rtn.checkLayers(layers, { bits: 4, group: 64, symmetric: false });
+    const check = () => quantizers.rtn.checkLayers(layers, { bits: 4, group: 64, symmetric: false, search: "minmax" });
     expect(check).toThrow(ShapeError);
     expect(check).toThrow(
       '[quantize] group is 64, but the rows of b have 96 inputs. Allowed for all chosen layers: 8, 16, 32, "channel".',

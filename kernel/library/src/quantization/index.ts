@@ -1,43 +1,63 @@
-import { readTokens, isTokenSource, type TokenSource } from "../data/tokens.js";
 import { OptionError } from "../errors.js";
 import { checkMethodOptions } from "../methods.js";
-import { encoderOf } from "../models/encoder.js";
 import type { LanguageModel } from "../models/model.js";
-import type { LinearWeight } from "../nn/linear.js";
+import type { Linear } from "../nn/linear.js";
 import { selectByName } from "../nn/select.js";
-import { custom, signal } from "../options.js";
-import type { Tensor } from "../tensor/tensor.js";
-import { jobsOf, quantizeLayers } from "./layers.js";
+import { checkOptions, custom, signal, type OptionRule } from "../options.js";
+import { noGrad, scope } from "../tensor/scope.js";
+import { awq } from "./awq.js";
+import { isCalibration, readCalibration, type Calibration, type Sequences } from "./calibration.js";
+import { gptq } from "./gptq.js";
+import { hqq } from "./hqq.js";
+import { expectDense, quantizeLayers, type Job, type Plan } from "./layers.js";
+import { magr, type MagrOptions } from "./magr.js";
 import { nf4 } from "./nf4.js";
-import { outputErrors } from "./output-error.js";
-import type { InputQuantizer, WeightQuantizer } from "./quantizer.js";
-import { QuantizationReport, type LayerQuantization } from "./report.js";
+import type { Preprocessor } from "./preprocessor.js";
+import type { InputQuantizer, Quantizer, WeightQuantizer } from "./quantizer.js";
+import { QuantizationReport } from "./report.js";
 import { rtn } from "./rtn.js";
 
 export { PackedWeight } from "./packed-weight.js";
-export { QuantizationReport, type LayerQuantization } from "./report.js";
-export type { Quantizer } from "./quantizer.js";
+export { QuantizationReport, type CalibrationSummary, type LayerQuantization } from "./report.js";
+export type { Calibration, CalibrationOptions, LayerInputs } from "./calibration.js";
+export type { InputQuantizer, Quantizer, WeightQuantizer } from "./quantizer.js";
+export type { Preprocessor } from "./preprocessor.js";
+export type { AwqOptions } from "./awq.js";
+export type { GptqOptions } from "./gptq.js";
+export type { HqqOptions } from "./hqq.js";
+export type { MagrOptions } from "./magr.js";
 export type { Nf4Options } from "./nf4.js";
 export type { RtnOptions } from "./rtn.js";
 export { ScaleAdapter, type ScaleChange } from "./scale-adapter.js";
 
 /** The only list of quantizers. */
-export const quantizers = { nf4, rtn } as const;
+export const quantizers = { awq, gptq, hqq, nf4, rtn } as const;
 export type QuantizerName = keyof typeof quantizers;
+/** The only list of what changes weights before they are quantized. */
+export const preprocessors = { magr } as const;
+export type PreprocessorName = keyof typeof preprocessors;
 
-/** Options of `quantize` that every method takes. */
-export interface QuantizeCommonOptions {
+/** Options of `quantize` that every method takes; `O` are the method's own. */
+export interface QuantizeCommonOptions<O extends object = object> {
   /** Only these layers: names, their last parts, or patterns with `*`. Default: all linear layers of the blocks. */
   readonly include?: readonly string[];
   /** All but these. */
   readonly exclude?: readonly string[];
-  /** Text or token ids to measure each layer's output error with. */
-  readonly calibration?: TokenSource;
+  /** Other options of the method for some layers, by name or pattern: `{ down_proj: { bits: 4 } }`; of several that fit, the last counts. */
+  readonly overrides?: Readonly<Record<string, O>>;
+  /**
+   * Text or token ids that run through the model, block by block. gptq, awq and magr choose by them; with any method the report then has each layer's
+   * output error.
+   */
+  readonly calibration?: Calibration;
+  /** Changes each weight beforehand: "magr", or with its options `{ method: "magr", alpha: 0.1 }`. Needs calibration. */
+  readonly preprocess?: PreprocessorName | ({ readonly method: "magr" } & MagrOptions);
   readonly signal?: AbortSignal;
 }
 type OptionsOf<Q> = Q extends WeightQuantizer<infer O> | InputQuantizer<infer O> ? O : never;
 export type QuantizeOptions = {
-  [N in QuantizerName]: { readonly method: N } & OptionsOf<(typeof quantizers)[N]> & QuantizeCommonOptions;
+  [N in QuantizerName]: { readonly method: N } & OptionsOf<(typeof quantizers)[N]> &
+    QuantizeCommonOptions<OptionsOf<(typeof quantizers)[N]>>;
 }[QuantizerName];
 
 const patterns = () =>
@@ -45,45 +65,70 @@ const patterns = () =>
     "an array of layer names or patterns",
     (value) => Array.isArray(value) && value.every((entry) => typeof entry === "string"),
   );
+const isObject = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
 const commonRules = {
   include: patterns(),
   exclude: patterns(),
-  calibration: custom<TokenSource>("a text, an iterable of texts, or an Int32Array of token ids", isTokenSource),
+  overrides: custom<Readonly<Record<string, object>>>("an object from layer names or patterns to options", isObject),
+  calibration: custom<Calibration>(
+    "a text, an iterable of texts, an Int32Array of token ids, or { text, sequences, length }",
+    isCalibration,
+  ),
+  preprocess: custom<string | object>(
+    `${Object.keys(preprocessors)
+      .map((name) => JSON.stringify(name))
+      .join(", ")} or an object with that method and its options`,
+    (value) => typeof value === "string" || isObject(value),
+  ),
   signal: signal(),
 };
-const MAX_CALIBRATION_TOKENS = 4096;
+type Common = ReturnType<typeof checkOptions<typeof commonRules>>;
 
 /**
  * A new model whose linear layers are stored as codes; embedding, output layer and norms stay as they are. The given model
- * is left as it was and shares all that was not quantized. What was done stands in the result's `quantization`; nothing in it
+ * is left as it was and shares all that was not changed. What was done stands in the result's `quantization`; nothing in it
  * trains until `tune`.
  *
  * @throws {OptionError} for an option that the method does not have · {ShapeError} if a group does not divide a row ·
- *   {UnsupportedError} for a layer that is quantized already · {InterruptedError} by the stop button or `signal`
+ *   {UnsupportedError} for a layer that is quantized already · {NumericsError} if the inputs do not determine the weights, even damped ·
+ *   {InterruptedError} by the stop button or `signal`
  * @example
- * const small = await quantize(model, { method: "rtn", bits: 2, group: "channel" });
- * small.quantization;   // a table: layer, bits, bytes, error
+ * const small = await quantize(model, { method: "gptq", bits: 3, group: 64, calibration: data.pocket.text("train") });
+ * small.quantization;   // a table: layer, bits, bytes, errors, time
  */
 export async function quantize(model: LanguageModel, options: QuantizeOptions): Promise<LanguageModel> {
   const { method, own, common } = checkMethodOptions("quantize", quantizers, commonRules, options);
   // The registry's entries differ in their options; `own` was checked against this entry's rules.
-  const quantizer = quantizers[method as QuantizerName] as unknown as WeightQuantizer<object>;
-  const description = quantizer.describe(own);
+  const quantizer = quantizers[method as QuantizerName] as unknown as Quantizer<object>;
+  const preprocess = checkedPreprocess(common.preprocess);
+  const description = describe(quantizer, own, preprocess, common.overrides);
+  const sequences = calibrationOf(model, quantizer, common);
   const small = model.fork({ label: `${method}, ${description}` });
   small.network.freeze();
   small.tuning = null;
   try {
     const all = [...small.linears()];
     const names = chosenNames(all, common);
-    const jobs = jobsOf(all.filter(([name]) => names.has(name)));
-    quantizer.checkLayers(jobs, own);
-    const progress = { label: `quantize ${method}`, signal: common.signal };
-    const layers = await quantizeLayers(jobs, (weight: Tensor) => quantizer.quantize(weight, own), progress);
+    const chosen = all.filter(([name]) => names.has(name));
+    expectDense(chosen);
+    const jobs = jobsOf(quantizer, chosen, own, common.overrides ?? {});
+    for (const job of jobs)
+      quantizer.checkLayers(
+        jobs.filter((other) => other.options === job.options),
+        job.options,
+      );
+    const plan: Plan = {
+      quantizer,
+      preprocess: preprocess === null ? null : preprocess.apply,
+      sequences,
+      label: `quantize ${method}`,
+      signal: common.signal,
+    };
+    const layers = await noGrad(() => scope(() => quantizeLayers(small, jobs, plan)));
     const excluded = all.map(([name]) => name).filter((name) => !names.has(name));
-    const calibration = common.calibration === undefined ? null : calibrationTokens(model, common.calibration);
-    const measured =
-      calibration === null ? layers : await withOutputErrors(model, small, layers, calibration, common.signal);
-    small.quantization = new QuantizationReport(method, description, measured, excluded, calibration?.length ?? null, {
+    const inputs = quantizer.needs === "inputs" ? quantizer.flow : "exact";
+    const calibration = sequences === null ? null : { tokens: sequences.tokens, inputs };
+    small.quantization = new QuantizationReport(method, description, layers, excluded, calibration, {
       method,
       ...own,
     });
@@ -92,6 +137,70 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
     small.dispose();
     throw error;
   }
+}
+
+/** The layers with their options: the common ones, changed by the overrides that fit. */
+function jobsOf(
+  quantizer: Quantizer<object>,
+  chosen: readonly [string, Linear][],
+  own: object,
+  overrides: Readonly<Record<string, object>>,
+): Job[] {
+  const options = new Map(chosen.map(([name]) => [name, own]));
+  for (const [pattern, changes] of Object.entries(overrides)) {
+    // Checked as written, so that the error names what is wrong; then laid over the common options.
+    checkOptions("quantize", changes, quantizer.rules as Record<string, OptionRule<unknown>>);
+    const changed = { ...own, ...changes };
+    for (const [name] of selectByName("quantize", "overrides", chosen, [pattern])) options.set(name, changed);
+  }
+  return chosen.map(([name, linear]) => ({
+    name,
+    linear,
+    rows: linear.rows,
+    columns: linear.columns,
+    options: options.get(name)!,
+  }));
+}
+
+interface CheckedPreprocess {
+  readonly description: string;
+  readonly apply: NonNullable<Plan["preprocess"]>;
+}
+
+function checkedPreprocess(given: string | object | undefined): CheckedPreprocess | null {
+  if (given === undefined) return null;
+  const written = typeof given === "string" ? { method: given } : given;
+  const { method, own } = checkMethodOptions("quantize", preprocessors, {}, written);
+  const preprocessor = preprocessors[method as PreprocessorName] as unknown as Preprocessor<object>;
+  return {
+    description: preprocessor.describe(own),
+    apply: (weight, inputs, options) => {
+      const { group } = options as { readonly group?: unknown };
+      return preprocessor.apply(weight, inputs, typeof group === "number" && group < weight.shape[1]! ? group : 0, own);
+    },
+  };
+}
+
+function describe(
+  quantizer: Quantizer<object>,
+  own: object,
+  preprocess: CheckedPreprocess | null,
+  overrides: Readonly<Record<string, object>> | undefined,
+): string {
+  const before = preprocess === null ? "" : `${preprocess.description}, then `;
+  const changes = Object.entries(overrides ?? {}).map(([pattern, changed]) => `${pattern} ${JSON.stringify(changed)}`);
+  return before + quantizer.describe(own) + (changes.length === 0 ? "" : `; ${changes.join(", ")}`);
+}
+
+function calibrationOf(model: LanguageModel, quantizer: Quantizer<object>, common: Common): Sequences | null {
+  if (common.calibration !== undefined) return readCalibration(model, common.calibration);
+  const needy = quantizer.needs === "inputs" ? quantizer.name : common.preprocess === undefined ? null : "preprocess";
+  if (needy === null) return null;
+  throw new OptionError(
+    "quantize",
+    `${needy} chooses by what flows into each layer, but no calibration came. Give some text like the model's own, for example { calibration: data.pocket.text("train") }.`,
+    { option: "calibration" },
+  );
 }
 
 function chosenNames<T>(
@@ -108,25 +217,4 @@ function chosenNames<T>(
   const names = new Set(included.map(([name]) => name).filter((name) => !excluded.has(name)));
   if (names.size === 0) throw new OptionError("quantize", "include and exclude leave no layer. Leave one of them out.");
   return names;
-}
-
-function calibrationTokens(model: LanguageModel, source: TokenSource): Int32Array {
-  const tokens = readTokens(source, encoderOf(model), MAX_CALIBRATION_TOKENS).subarray(0, MAX_CALIBRATION_TOKENS);
-  if (tokens.length === 0)
-    throw new OptionError("quantize", "calibration has no tokens. Give some text, or leave it out.");
-  return tokens;
-}
-
-async function withOutputErrors(
-  model: LanguageModel,
-  small: LanguageModel,
-  layers: readonly LayerQuantization[],
-  tokens: Int32Array,
-  stop: AbortSignal | undefined,
-): Promise<LayerQuantization[]> {
-  const chosen = new Set(layers.map(({ layer }) => layer));
-  const packed = new Map<string, LinearWeight>();
-  for (const [name, linear] of small.linears()) if (chosen.has(name)) packed.set(name, linear.weight);
-  const errors = await outputErrors(model, packed, tokens, stop);
-  return layers.map((layer) => ({ ...layer, outputError: errors.get(layer.layer) ?? null }));
 }

@@ -1,85 +1,224 @@
 import { setImmediate } from "node:timers/promises";
 import { events } from "../events.js";
 import { InterruptedError, throwIfAborted, UnsupportedError } from "../errors.js";
+import type { LanguageModel } from "../models/model.js";
 import { DenseWeight, type Linear } from "../nn/linear.js";
+import type { Module } from "../nn/module.js";
 import { isInterrupted } from "../tensor/device.js";
-import { addInPlace, globalNorm } from "../tensor/kernels.js";
-import type { PackedMatrix } from "../tensor/packed.js";
-import { keep, noGrad, scope } from "../tensor/scope.js";
+import { addInPlace, globalNorm, total } from "../tensor/kernels.js";
+import { matmul, multiply } from "../tensor/ops.js";
+import { keep, scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
+import { BlockInputs, type InputGram, type LayerInputs, type Sequences } from "./calibration.js";
 import { PackedWeight } from "./packed-weight.js";
-import type { Layer } from "./quantizer.js";
+import type { Layer, Quantizer } from "./quantizer.js";
 import type { LayerQuantization } from "./report.js";
 
-/** A layer of the model that is being quantized, with the f32 weight that it had. */
+/** A layer of the model that is being quantized, and the method's options for it. */
 export interface Job extends Layer {
   readonly linear: Linear;
-  readonly weight: Tensor;
+  readonly options: Required<object>;
 }
 
-/** The chosen layers of a model as jobs. @throws {UnsupportedError} if one is quantized already */
-export function jobsOf(chosen: Iterable<readonly [string, Linear]>): Job[] {
-  return Array.from(chosen, ([name, linear]) => {
-    if (linear.weight instanceof DenseWeight) {
-      return { name, linear, weight: linear.weight.tensor, rows: linear.rows, columns: linear.columns };
-    }
+/** What happens to each layer. */
+export interface Plan {
+  readonly quantizer: Quantizer<object>;
+  /** Changes a weight beforehand; null where nothing does. */
+  readonly preprocess: ((weight: Tensor, inputs: LayerInputs, options: object) => Promise<Tensor>) | null;
+  readonly sequences: Sequences | null;
+  readonly label: string;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** @throws {UnsupportedError} if a layer is quantized already */
+export function expectDense(layers: Iterable<readonly [string, Linear]>): void {
+  for (const [name, { weight }] of layers) {
+    if (weight instanceof DenseWeight) continue;
     throw new UnsupportedError(
       "quantize",
-      `${name} is quantized already (${linear.weight.description}). Quantize the full-precision model, or exclude this layer.`,
+      `${name} is quantized already (${weight.description}). Quantize the full-precision model, or exclude this layer.`,
       { layer: name },
     );
-  });
+  }
 }
 
 /**
- * Replaces one weight after another, giving way to the event loop between layers. The jobs belong to a fork, so that
+ * Replaces one weight after another, block by block, giving way to the event loop between layers. The jobs belong to a fork, so that
  * stopping half-way harms nobody.
  */
 export async function quantizeLayers(
+  model: LanguageModel,
   jobs: readonly Job[],
-  pack: (weight: Tensor) => PackedMatrix,
-  progress: { readonly label: string; readonly signal: AbortSignal | undefined },
+  plan: Plan,
 ): Promise<LayerQuantization[]> {
-  const id = `${progress.label} ${++runs}`;
-  const results: LayerQuantization[] = [];
-  for (const job of jobs) {
-    results.push(noGrad(() => quantizeLayer(job, pack)));
-    events.emit("progress", { id, label: progress.label, done: results.length, total: jobs.length, unit: "layers" });
-    await setImmediate();
-    throwIfStopped(progress.signal);
-  }
-  return results;
+  const run = new Run(model, jobs, plan);
+  const results = plan.sequences === null ? await run.withoutInputs() : await run.throughBlocks(plan.sequences);
+  return jobs.map(({ name }) => results.get(name)!);
 }
 
 let runs = 0;
+
+class Run {
+  private readonly id: string;
+  private readonly results = new Map<string, LayerQuantization>();
+
+  constructor(
+    private readonly model: LanguageModel,
+    private readonly jobs: readonly Job[],
+    private readonly plan: Plan,
+  ) {
+    this.id = `${plan.label} ${++runs}`;
+  }
+
+  async withoutInputs(): Promise<ReadonlyMap<string, LayerQuantization>> {
+    for (const job of this.jobs) await this.quantize(job, null, "");
+    return this.results;
+  }
+
+  async throughBlocks(sequences: Sequences): Promise<ReadonlyMap<string, LayerQuantization>> {
+    const { quantizer } = this.plan;
+    const flow = quantizer.needs === "inputs" ? quantizer.flow : "exact";
+    const waiting = new Map(this.jobs.map((job) => [job.linear, job]));
+    const inputs = new BlockInputs(this.model, sequences, () => this.throwIfStopped());
+    try {
+      for (const block of this.model.network.blocks) {
+        if (waiting.size === 0) break;
+        const jobs = linearsIn(block).flatMap((linear) => waiting.get(linear) ?? []);
+        for (const { linear } of jobs) waiting.delete(linear);
+        const outputs = await this.quantizeBlock(block, jobs, inputs, flow === "exact" && waiting.size > 0);
+        if (waiting.size === 0) break;
+        inputs.advance(outputs ?? (await inputs.run(block, new Map(), { outputs: true })));
+      }
+      return this.results;
+    } finally {
+      inputs.dispose();
+    }
+  }
+
+  /** @returns the outputs of the block as it was, where they are wanted and were computed on the way */
+  private async quantizeBlock(
+    block: LanguageModel["network"]["blocks"][number],
+    jobs: readonly Job[],
+    inputs: BlockInputs,
+    wantOutputs: boolean,
+  ): Promise<Tensor[] | null> {
+    if (jobs.length === 0) return null;
+    const { quantizer } = this.plan;
+    const options = new Map(jobs.map((job) => [job.linear, job.options]));
+    let notes: ReadonlyMap<Linear, string> = new Map();
+    if (quantizer.needs === "inputs" && quantizer.prepare !== undefined)
+      notes = await quantizer.prepare({ block, options, inputs });
+    const sequential = quantizer.needs === "inputs" && jobs.some((job) => quantizer.sequential?.(job.options) ?? false);
+    const stages = sequential ? await inStages(block, jobs, inputs) : [jobs];
+    let kept: Tensor[] | null = null;
+    for (const stage of stages) {
+      const linears = stage.map(({ linear }) => linear);
+      const { grams, outputs } = await inputs.grams(block, linears, { outputs: wantOutputs });
+      if (wantOutputs) kept = outputs;
+      try {
+        for (const job of stage) await this.quantize(job, grams.get(job.linear)!, notes.get(job.linear) ?? "");
+      } catch (error) {
+        for (const output of outputs) output.dispose();
+        throw error;
+      } finally {
+        for (const gram of new Set(grams.values())) await gram.dispose();
+      }
+    }
+    return kept;
+  }
+
+  private async quantize(job: Job, inputs: InputGram | null, prepared: string): Promise<void> {
+    const { name, linear } = job;
+    const { tensor: weight } = linear.weight as DenseWeight;
+    const started = performance.now();
+    const { packed, note } = await this.pack(job, weight, inputs);
+    packed.label(name);
+    const milliseconds = performance.now() - started;
+    const { weightError, outputError } = errorsOf(packed, weight, inputs);
+    this.results.set(name, {
+      layer: name,
+      format: packed.description,
+      bits: packed.bitsPerWeight,
+      bytesBefore: weight.bytes,
+      bytesAfter: packed.bytes,
+      weightError,
+      outputError,
+      milliseconds,
+      note: [prepared, note].filter((part) => part !== "").join(", "),
+    });
+    linear.replaceWeight(packed);
+    events.emit("progress", {
+      id: this.id,
+      label: this.plan.label,
+      done: this.results.size,
+      total: this.jobs.length,
+      unit: "layers",
+    });
+    await setImmediate();
+    this.throwIfStopped();
+  }
+
+  private async pack({ options }: Job, weight: Tensor, inputs: InputGram | null) {
+    const { quantizer, preprocess } = this.plan;
+    const changed = preprocess === null ? null : await preprocess(weight, inputs!, options);
+    try {
+      const source = changed ?? weight;
+      const made =
+        quantizer.needs === "inputs"
+          ? await quantizer.quantize(source, options, inputs!)
+          : { packed: scope(() => quantizer.quantize(source, options)), note: "" };
+      return { packed: new PackedWeight(keep(made.packed)), note: made.note };
+    } finally {
+      changed?.dispose();
+    }
+  }
+
+  private throwIfStopped(): void {
+    throwIfStopped(this.plan.signal);
+  }
+}
 
 export function throwIfStopped(signal: AbortSignal | undefined): void {
   throwIfAborted("quantize", signal);
   if (isInterrupted()) throw new InterruptedError("quantize", "Stopped. The model is as it was.");
 }
 
-function quantizeLayer({ name, linear, weight }: Job, pack: (weight: Tensor) => PackedMatrix): LayerQuantization {
-  const started = performance.now();
-  const packed = scope(() => new PackedWeight(keep(pack(weight)))).label(name);
-  const milliseconds = performance.now() - started;
-  const result = {
-    layer: name,
-    format: packed.description,
-    bits: packed.bitsPerWeight,
-    bytesBefore: weight.bytes,
-    bytesAfter: packed.bytes,
-    weightError: scope(() => relativeError(packed.dequantize(), weight)),
-    outputError: null,
-    milliseconds,
-  };
-  linear.replaceWeight(packed);
-  return result;
+/** Jobs whose layers read the same tensor stand together, in the order in which the block computes them. */
+async function inStages(
+  block: LanguageModel["network"]["blocks"][number],
+  jobs: readonly Job[],
+  inputs: BlockInputs,
+): Promise<Job[][]> {
+  const byLinear = new Map(jobs.map((job) => [job.linear, job]));
+  const { grams } = await inputs.grams(block, [...byLinear.keys()], { firstOnly: true });
+  const stages = new Map<InputGram, Job[]>();
+  for (const [linear, gram] of grams) stages.set(gram, [...(stages.get(gram) ?? []), byLinear.get(linear)!]);
+  for (const gram of stages.keys()) await gram.dispose();
+  return [...stages.values()];
 }
 
-/** √(Σ(a − b)² / Σb²); `a` is overwritten. 0 where both are all zeros. */
-export function relativeError(a: Tensor, b: Tensor): number {
-  const size = globalNorm([b]);
-  addInPlace(a, b, -1);
-  const difference = globalNorm([a]);
+function linearsIn(block: Module): Linear[] {
+  return [...block.namedModules()]
+    .map(([, module]) => module)
+    .filter((module) => "replaceWeight" in module) as Linear[];
+}
+
+/** √(Σ(Ŵ − W)²/ΣW²), and √(tr(ΔHΔᵀ)/tr(WHWᵀ)) with Δ = Ŵ − W, H = XᵀX: the same of X·Wᵀ. 0 where nothing differs. */
+function errorsOf(packed: PackedWeight, weight: Tensor, inputs: LayerInputs | null) {
+  return scope(() => {
+    const difference = packed.dequantize();
+    addInPlace(difference, weight, -1);
+    return {
+      weightError: ratio(globalNorm([difference]), globalNorm([weight])),
+      outputError: inputs === null ? null : ratio(outputNorm(difference, inputs.gram), outputNorm(weight, inputs.gram)),
+    };
+  });
+}
+
+/** √tr(WHWᵀ) = ‖X·Wᵀ‖ */
+function outputNorm(weight: Tensor, gram: Tensor): number {
+  return scope(() => Math.sqrt(Math.max(0, total(multiply(matmul(weight, gram), weight)))));
+}
+function ratio(difference: number, size: number): number {
   return difference === 0 ? 0 : difference / size;
 }

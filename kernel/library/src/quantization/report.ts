@@ -11,9 +11,18 @@ export interface LayerQuantization {
   readonly bytesAfter: number;
   /** √(Σ(W − Ŵ)² / ΣW²). */
   readonly weightError: number;
-  /** √(Σ(X·Ŵᵀ − X·Wᵀ)² / Σ(X·Wᵀ)²) over the calibration tokens, X being the layer's inputs in the model before; null without calibration. */
+  /** √(Σ(X·Ŵᵀ − X·Wᵀ)² / Σ(X·Wᵀ)²) over the calibration tokens, from H = XᵀX: √(tr(ΔHΔᵀ)/tr(WHWᵀ)); null without calibration. */
   readonly outputError: number | null;
   readonly milliseconds: number;
+  /** What the method chose for this layer, for example "damping 0.01"; often empty. */
+  readonly note: string;
+}
+
+/** What a quantization was calibrated with. */
+export interface CalibrationSummary {
+  readonly tokens: number;
+  /** Whether a layer's inputs X came from the model as it was, or from behind the layers that were quantized before it. */
+  readonly inputs: "exact" | "quantized";
 }
 
 /** What `quantize` did, layer by layer; shows itself as a table. */
@@ -26,7 +35,7 @@ export class QuantizationReport implements Displayable {
     readonly layers: readonly LayerQuantization[],
     /** Names of the layers that could have been quantized and were left as they were. */
     readonly excluded: readonly string[],
-    readonly calibrationTokens: number | null,
+    readonly calibration: CalibrationSummary | null,
     /** `method` and its own options: what quantizes other weights in the same way. */
     readonly options: Readonly<Record<string, unknown>> | null = null,
   ) {}
@@ -45,10 +54,20 @@ export class QuantizationReport implements Displayable {
   }
 
   [display](): MimeBundle {
-    const withOutput = this.calibrationTokens !== null;
+    const withOutput = this.calibration !== null;
+    const withNotes = this.layers.some(({ note }) => note !== "");
     return tableBundle({
       title: this.toString(),
-      columns: ["layer", "format", "bits", "bytes", "weight error", ...(withOutput ? ["output error"] : []), "time"],
+      columns: [
+        "layer",
+        "format",
+        "bits",
+        "bytes",
+        "weight error",
+        ...(withOutput ? ["output error"] : []),
+        "time",
+        ...(withNotes ? ["chosen"] : []),
+      ],
       rows: this.layers.map((layer) => [
         layer.layer,
         layer.format,
@@ -57,19 +76,24 @@ export class QuantizationReport implements Displayable {
         layer.weightError.toFixed(4),
         ...(layer.outputError === null ? [] : [layer.outputError.toFixed(4)]),
         `${layer.milliseconds.toFixed(1)} ms`,
+        ...(withNotes ? [layer.note] : []),
       ]),
-      note: this.note(withOutput),
+      note: this.note(),
     });
   }
   [inspect](): string {
     return this[display]()["text/plain"];
   }
 
-  private note(withOutput: boolean): string {
-    const output = withOutput
-      ? `, output error √(Σ(XŴᵀ−XWᵀ)²/Σ(XWᵀ)²) over ${this.calibrationTokens} calibration tokens with the inputs of the model before`
-      : "";
+  private note(): string {
     const kept = ["the embedding", "the output layer", "the norms", ...this.excluded].join(", ");
-    return `Weight error √(Σ(W−Ŵ)²/ΣW²)${output}. Kept in f32: ${kept}.`;
+    return `Weight error √(Σ(W−Ŵ)²/ΣW²)${this.outputNote()}. Kept in f32: ${kept}.`;
+  }
+  private outputNote(): string {
+    if (this.calibration === null) return "";
+    const { tokens, inputs } = this.calibration;
+    const where =
+      inputs === "exact" ? "the inputs of the model before" : "the inputs behind the layers quantized before";
+    return `, output error √(Σ(XŴᵀ−XWᵀ)²/Σ(XWᵀ)²) over ${tokens} calibration tokens with ${where}`;
   }
 }

@@ -46,25 +46,6 @@ export function dequantize(packed: PackedMatrix): Tensor {
   return Tensor.adopt(native.dequantize(toNative(packed)));
 }
 
-export interface IntegerCodes {
-  readonly codes: Tensor;
-  readonly scales: Tensor;
-  readonly zeroPoints: Tensor;
-}
-
-/**
- * Rounds to the nearest point of an integer grid. Asymmetric: scale = (max − min)/(2^bits − 1) over a range that includes 0,
- * zeroPoint = round(−min/scale); symmetric: zeroPoint = 2^(bits−1). Ties to even.
- *
- * @param weight [out, in] f32
- * @param group inputs that share a scale, 0 = the whole row
- * @returns codes u8 (packed), scales and zeroPoints f32 [out, groups]; the caller disposes
- */
-export function quantizeInteger(weight: Tensor, bits: number, group: number, symmetric: boolean): IntegerCodes {
-  const { codes, scales, zeroPoints } = native.quantizeInteger(weight.handle, bits, group, symmetric);
-  return { codes: Tensor.adopt(codes), scales: Tensor.adopt(scales), zeroPoints: Tensor.adopt(zeroPoints) };
-}
-
 /** u8 [rows, columns] values → packed codes, lowest bits first, each row padded to a byte. */
 export function packIntegers(values: Tensor, bits: number): Tensor {
   return Tensor.adopt(native.packIntegers(values.handle, bits));

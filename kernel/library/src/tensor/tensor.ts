@@ -156,7 +156,7 @@ export class Tensor implements Scoped {
     if (wanted && this.dtype !== "f32") {
       throw new DTypeError("requiresGrad", `A ${this.dtype} tensor has no gradient. Allowed: f32.`);
     }
-    if (wanted && this.live.shared) this.unshare();
+    if (wanted) this.own();
     this.trainable = wanted;
     if (!wanted) this.clearGrad();
   }
@@ -210,6 +210,15 @@ export class Tensor implements Scoped {
     this.touched();
   }
 
+  /** Gives it bytes of its own where it shares them with another tensor, so that it can be written in place. Returns this. */
+  own(): this {
+    if (!this.live.shared) return this;
+    const own = new Storage(native.tensorCopy(this.handle, this.category, this.owner));
+    if (this.claim !== null) net.settle(this.claim);
+    this.claim = net.claim(this, own, this.bytes);
+    return this;
+  }
+
   /** Names who owns the bytes, for the memory panel. Returns this. */
   label(category: Category, owner: string): this {
     native.tensorRelabel(this.handle, category, owner);
@@ -255,12 +264,6 @@ export class Tensor implements Scoped {
       "tensor",
       `The tensor [${this.shape.join(", ")}] ${this.dtype} was disposed of. Use it before, or keep(…) it out of its scope.`,
     );
-  }
-
-  private unshare(): void {
-    const own = new Storage(native.tensorCopy(this.handle, this.category, this.owner));
-    if (this.claim !== null) net.settle(this.claim);
-    this.claim = net.claim(this, own, this.bytes);
   }
 }
 
