@@ -176,6 +176,41 @@ export interface GatedActivationGradients {
   up: Handle;
 }
 /** What `quantizeInteger` returns. */
+/** Options of `quantizeGptq`. */
+export interface GptqOptions {
+  /** The grids. */
+  grid: GridOptions;
+  /** Fit all grids before the first column is fixed. Default: false. */
+  staticGroups?: boolean;
+  /** Columns between two updates of all that follow. Default: 128. */
+  block?: number;
+}
+/** The grids of a weight's groups. */
+export interface GridOptions {
+  /** Bits of a code. */
+  bits: number;
+  /** Columns that share a scale, 0 for the whole row. */
+  group: number;
+  /**
+   * "asymmetric" (default): the range includes 0, the zero point is whole; "symmetric": all levels over ±max|w|, zero
+   * point `2^(bits−1)`; "restricted": one level less, evenly around 0.
+   */
+  symmetry?: "asymmetric" | "symmetric" | "restricted";
+  /** "minmax" (default): the range is covered; "mse": the share of it of least squared error. */
+  search?: "minmax" | "mse";
+}
+/** Options of `quantizeHqq`. */
+export interface HqqOptions {
+  /** Bits of a code. */
+  bits: number;
+  /** Columns that share a scale, 0 for the whole row. */
+  group: number;
+  /** The norm of the error, more than 0 and at most 1. */
+  p: number;
+  /** Times that the zero point is improved. */
+  iterations: number;
+}
+/** What makes integer codes returns. */
 export interface IntegerCodes {
   /** u8 `[rows, bytes of a row]`, "weights". */
   codes: Handle;
@@ -562,6 +597,8 @@ export declare function cholesky(
 export declare function clampInPlace(target: Handle, low: number, high: number): void;
 /** Lowers the interrupt flag. */
 export declare function clearInterrupt(): void;
+/** AWQ's clip search: the handle (as a little-endian f64) of the weight with each group clamped. */
+export declare function clipWeights(w: Handle, gram: Handle, options: GridOptions): Promise<Uint8Array>;
 /** The packed codes `clamp(round(w/s) + z, 0, 2^bits − 1)` on given grids, "weights". */
 export declare function codesOnGrid(w: Handle, scales: Handle, zeroPoints: Handle, bits: number, group: number): Handle;
 /** Rows of several tensors, one after the other. */

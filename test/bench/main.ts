@@ -6,12 +6,13 @@ import { table, type Row } from "./report.js";
 import { gemm } from "./gemm.js";
 import { kernel } from "./kernel.js";
 import { ops } from "./ops.js";
+import { quantize } from "./quantize.js";
 import { training } from "./training.js";
 
 /** A bench measures its cases; `python` is an interpreter that has the peers, when one was given. */
 export type Bench = (python: string | null) => Promise<Row[]>;
 
-const benches: Readonly<Record<string, Bench>> = { gemm, kernel, ops, training };
+const benches: Readonly<Record<string, Bench>> = { gemm, kernel, ops, quantize, training };
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

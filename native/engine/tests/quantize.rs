@@ -1,12 +1,14 @@
-//! What chooses codes: the door, the flag, the factor of the inverse.
+//! What chooses codes: the door, the flag, the factor of the inverse, threads. Algorithms against their float64 twins: test/library/quantization.
 
-use nibble_engine::cpu::quantize::grid::{Search, Symmetry};
+use nibble_engine::cpu::quantize::grid::{Grid, Search, Symmetry};
+use nibble_engine::cpu::quantize::{Layout, nf4, rtn};
+use nibble_engine::format::{self, int};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
 use nibble_engine::ops::quantize::{
     GptqOptions, GridOptions, HqqOptions, MagrOptions, clip_weights, gptq_factor, quantize_gptq, quantize_hqq,
     quantize_integer, reduce_magnitude, scale_columns,
 };
-use nibble_engine::{Engine, Handle};
+use nibble_engine::{Cancel, Engine, Handle};
 
 use crate::helpers::{assert_close, ids, normal, read, tensor};
 use crate::random::Random;
@@ -109,4 +111,35 @@ fn every_one_stops_while_the_flag_is_up() {
         assert_eq!(result.unwrap_err().code(), "InterruptedError");
     }
     assert_eq!((e.ledger().stats()[0].1.live, e.live_tensors()), (live, tensors));
+}
+
+#[test]
+fn nf4_in_many_threads_has_the_bytes_of_one() {
+    let mut random = Random::new(93);
+    for (block, count) in [(64, 64 * 700 + 37), (32, 31), (4096, 3 * 4096), (256, 0)] {
+        let mut w = random.normals(count);
+        w.iter_mut().step_by(97).for_each(|w| *w = 0.0);
+        w.iter_mut().take(block).for_each(|w| *w = 0.0);
+        let made = nf4::quantize(&Cancel::never("test"), &w, block).unwrap();
+        assert_eq!(made, format::quantize_nf4("test", &w, block).unwrap());
+    }
+    for bad in [f32::NAN, f32::INFINITY] {
+        let mut w = random.normals(1 << 16);
+        w[40_000] = bad;
+        assert_eq!(nf4::quantize(&Cancel::never("test"), &w, 64).unwrap_err().code(), "NumericsError");
+    }
+}
+
+#[test]
+fn grids_in_many_threads_have_the_codes_of_one() {
+    let mut random = Random::new(94);
+    for (rows, columns, group) in [(700, 96, 0), (300, 130, 13), (3, 5, 0), (0, 8, 0), (4, 0, 0)] {
+        let w: Vec<f32> = (0..rows * columns).map(|_| random.normal() + 0.2).collect();
+        for bits in int::WIDTHS {
+            let grid = Grid { bits, symmetry: Symmetry::Asymmetric, search: Search::MinMax };
+            let made = rtn::quantize(&Cancel::never("test"), &w, Layout { rows, columns, group }, grid).unwrap();
+            let one = format::quantize_integer("test", &w, [rows, columns], bits, group, false).unwrap();
+            assert_eq!((made.codes, made.scales, made.zero_points), (one.codes, one.scales, one.zero_points));
+        }
+    }
 }

@@ -48,6 +48,9 @@ const kinds: Readonly<Record<string, QuantizeOptions>> = {
   "int8, symmetric": { method: "rtn", bits: 8, symmetric: true },
   nf4: { method: "nf4", blockSize: 32 },
   "nf4 with double quantization": { method: "nf4", doubleQuant: true },
+  gptq: { method: "gptq", bits: 3, group: 8, calibration: tinyTokens(60) },
+  hqq: { method: "hqq", bits: 2 },
+  "awq, which also changes norms and biases": { method: "awq", calibration: tinyTokens(60) },
   "some layers only": { method: "rtn", bits: 4, include: ["mlp.*"] },
 };
 

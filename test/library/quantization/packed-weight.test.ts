@@ -145,7 +145,7 @@ describe("PackedWeight", () => {
 
   it.each([0, 16])("has the zero-point gradient of central differences: group %d", (group) => {
     scope(() => {
-      const options = { bits: 3, group: group === 0 ? "channel" : group, symmetric: false } as const;
+      const options = { bits: 3, group: group === 0 ? "channel" : group, symmetric: false, search: "minmax" } as const;
       const packed = new PackedWeight(quantizers.rtn.quantize(dense(), options));
       const zeroPoints = Tensor.from(packed.zeroPoints!.arraySync(), packed.zeroPoints!.shape);
       zeroPoints.requiresGrad = true;

@@ -1,7 +1,7 @@
 //! Linear layers whose weight is packed: forward, both gradients, and the weight as numbers.
 
 use crate::cpu::gemm::{self, Gemm};
-use crate::cpu::pool;
+use crate::cpu::{pool, quantize};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
@@ -182,8 +182,7 @@ pub fn quantize_blocks(e: &Engine, w: Handle, format: Format, block: usize) -> R
     const OP: &str = "quantizeBlocks";
     let w = e.tensor(OP, "w", w)?;
     let w = w.read::<f32>(OP, "w")?;
-    e.cancel(OP).check()?;
-    let (codes, scales) = format::quantize_blocks(OP, format, &w, block)?;
+    let (codes, scales) = quantize::blocks::quantize(&e.cancel(OP), format, &w, block)?;
     let codes = e.store(OP, &[codes.len()], Category::Weights, &codes)?;
     let scales = e.store(OP, &[scales.len()], Category::Scales, &scales)?;
     Ok((codes.keep(e)?, scales.keep(e)?))

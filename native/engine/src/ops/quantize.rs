@@ -180,7 +180,10 @@ pub fn quantize_gptq(
     let _workspace = e.charge(OP, Device::Cpu, Category::Workspace, OP, layout.rows * n * 5)?;
     let factor = gptq::Factor { upper: &upper, order: &order, dead: &dead };
     let settings = gptq::Options { grid, static_grids: options.static_groups, block: options.block };
-    let codes = gptq::quantize(&e.cancel(OP), &w.read(OP, "w")?, layout, factor, settings)?;
+    let (w, cancel) = (w.read::<f32>(OP, "w")?, e.cancel(OP));
+    let w: &[f32] = &w;
+    // On the pool as a whole: its many small products then start without handing over.
+    let codes = pool::run(|| gptq::quantize(&cancel, w, layout, factor, settings))?;
     store(e, OP, layout, grid.bits, &codes)
 }
 
@@ -222,12 +225,15 @@ pub fn reduce_magnitude(e: &Engine, w: Handle, gram: Handle, options: MagrOption
     }
     let cancel = e.cancel(OP);
     let (w, gram) = (w.read::<f32>(OP, "w")?, gram.read::<f32>(OP, "gram")?);
-    let lambda = magr::largest_eigenvalue(&cancel, &gram, layout.columns)?;
+    let (w, gram): (&[f32], &[f32]) = (&w, &gram);
     let _workspace = e.charge(OP, Device::Cpu, Category::Workspace, OP, w.len() * 8)?;
-    if lambda <= 0.0 {
-        return e.store(OP, &[layout.rows, layout.columns], Category::Workspace, &w)?.keep(e);
-    }
-    let reduced = magr::reduce(&cancel, &w, layout, &gram, lambda, alpha as f32, iterations)?;
+    let reduced = pool::run(|| {
+        let lambda = magr::largest_eigenvalue(&cancel, gram, layout.columns)?;
+        if lambda <= 0.0 {
+            return Ok(w.to_vec());
+        }
+        magr::reduce(&cancel, w, layout, gram, lambda, alpha as f32, iterations)
+    })?;
     e.store(OP, &[layout.rows, layout.columns], Category::Workspace, &reduced)?.keep(e)
 }
 
@@ -239,7 +245,9 @@ pub fn clip_weights(e: &Engine, w: Handle, gram: Handle, options: GridOptions) -
     let grid = options.grid(OP)?;
     let w = w.read::<f32>(OP, "w")?;
     let _workspace = e.charge(OP, Device::Cpu, Category::Workspace, OP, w.len() * 12)?;
-    let clipped = clip::clip(&e.cancel(OP), &w, layout, &gram.read(OP, "gram")?, grid)?;
+    let (gram, cancel) = (gram.read::<f32>(OP, "gram")?, e.cancel(OP));
+    let (w, gram): (&[f32], &[f32]) = (&w, &gram);
+    let clipped = pool::run(|| clip::clip(&cancel, w, layout, gram, grid))?;
     e.store(OP, &[layout.rows, layout.columns], Category::Workspace, &clipped)?.keep(e)
 }
 

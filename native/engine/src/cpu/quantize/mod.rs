@@ -5,6 +5,7 @@ pub mod gptq;
 pub mod grid;
 pub mod hqq;
 pub mod magr;
+pub mod nf4;
 pub mod rtn;
 
 use crate::format::int;
