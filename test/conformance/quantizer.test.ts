@@ -26,6 +26,9 @@ const normal = Float32Array.from({ length: ROWS * COLUMNS }, () => 0.05 * random
 const inputs = Float32Array.from({ length: TOKENS * COLUMNS }, () => random.normal());
 const calibration = tinyTokens(90);
 
+/** What makes a method quick where only its wiring is tested. */
+const quick: Readonly<Record<string, object>> = { awq: { ratios: 3 } };
+
 const defaultsOf = (rules: object) =>
   Object.fromEntries(Object.entries(rules).map(([option, rule]) => [option, (rule as { fallback: unknown }).fallback]));
 
@@ -107,7 +110,7 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
 
   it("works on a model, whose codes the hash covers, and reports each layer's errors", async () => {
     using model = tinyModel();
-    using small = await quantize(model, { method: name, calibration } as QuantizeOptions);
+    using small = await quantize(model, { method: name, calibration, ...quick[name] } as QuantizeOptions);
     expect(small.quantization!.method).toBe(name);
     for (const { weightError, outputError } of small.quantization!.layers) {
       expect(weightError).toBeGreaterThan(0);
@@ -130,7 +133,7 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
     const [plain, live] = [logits(), liveTensors()];
     const stop = new AbortController();
     const off = events.on("progress", ({ done }) => done === 10 && stop.abort());
-    const options = { method: name, calibration, signal: stop.signal } as QuantizeOptions;
+    const options = { method: name, calibration, signal: stop.signal, ...quick[name] } as QuantizeOptions;
     await expect(quantize(model, options)).rejects.toThrow(InterruptedError);
     off();
     expect(liveTensors()).toBe(live);
@@ -159,8 +162,9 @@ describe.each(Object.keys(preprocessors) as PreprocessorName[])("preprocessor %s
 
   it.each(Object.keys(quantizers) as QuantizerName[])("goes before %s", async (method) => {
     using model = tinyModel();
-    using plain = await quantize(model, { method, calibration } as QuantizeOptions);
-    using small = await quantize(model, { method, calibration, preprocess: name } as QuantizeOptions);
+    const options = { method, calibration, ...quick[method] } as QuantizeOptions;
+    using plain = await quantize(model, options);
+    using small = await quantize(model, { ...options, preprocess: name });
     expect(small.codesHash()).not.toBe(plain.codesHash());
     expect(small.label).toContain(`${preprocessor.describe({} as never)}, then `);
   });

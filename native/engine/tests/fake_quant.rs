@@ -1,7 +1,7 @@
 //! Rounding to grids in floating point: values, straight-through gradients, codes.
 
 use nibble_engine::ops::fake_quant::{GridOptions, codes_on_grid, fake_quant_backward, fake_quant_forward};
-use nibble_engine::ops::{elementwise, linear};
+use nibble_engine::ops::{elementwise, quantize};
 use nibble_engine::{Engine, Error, reference};
 
 use crate::helpers::{assert_close, normal, read, tensor};
@@ -42,7 +42,7 @@ fn its_codes_are_those_of_round_to_nearest_on_the_same_grid() {
     let (e, mut random) = (Engine::default(), Random::new(32));
     for (rows, columns, group, bits) in SHAPES {
         let w = normal(&e, &mut random, &[rows, columns]).handle;
-        let rounded = linear::quantize_integer(&e, w, bits, group, false).unwrap();
+        let rounded = quantize::quantize_integer(&e, w, quantize::GridOptions::covering(bits, group)).unwrap();
         let grid = [w, rounded.scales, rounded.zero_points];
         let codes = codes_on_grid(&e, grid, GridOptions { bits, group }).unwrap();
         let bytes = |handle| nibble_engine::ops::data::tensor_read(&e, handle).unwrap();

@@ -25,6 +25,11 @@ pub struct GridOptions {
 }
 
 impl GridOptions {
+    /// From the smallest weight to the largest.
+    pub const fn covering(bits: usize, group: usize) -> Self {
+        GridOptions { bits, group, symmetry: Symmetry::Asymmetric, search: Search::MinMax }
+    }
+
     fn grid(self, op: &'static str) -> Result<Grid> {
         int::check_bits(op, self.bits)?;
         Ok(Grid { bits: self.bits, symmetry: self.symmetry, search: self.search })
