@@ -16,7 +16,7 @@ import {
   sum,
   Tensor,
 } from "nibble-lab";
-import { quantizeInteger } from "../../../kernel/library/lib/tensor/packed.js";
+import { quantizeInteger } from "../../../kernel/library/lib/tensor/quantize.js";
 import { largestDifference, tinyModel, tinyTokens } from "../tiny-model.js";
 
 const bf16 = { precision: "bf16" } as const;
@@ -51,7 +51,7 @@ describe("a product in bf16", () => {
   it("is the same for packed weights and for adapters beside them", () => {
     scope(() => {
       const [x, direction] = [normal([n, inputs], 4), normal([n, outputs], 5)];
-      const { codes, scales, zeroPoints } = quantizeInteger(normal([outputs, inputs], 6), 4, 0, false);
+      const { codes, scales, zeroPoints } = quantizeInteger(normal([outputs, inputs], 6), { bits: 4, group: 0 });
       const packed = { format: "int4", rows: outputs, columns: inputs, group: 0, codes, scales, zeroPoints } as const;
       const [a, b] = [normal([rank, inputs], 7), normal([outputs, rank], 8)];
       x.requiresGrad = a.requiresGrad = b.requiresGrad = true;
