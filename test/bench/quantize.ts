@@ -36,6 +36,7 @@ const CASES: Readonly<
 
 class Inputs implements LayerInputs {
   private readonly made = new Map<string, Promise<object>>();
+  readonly job = {};
   constructor(readonly gram: Tensor) {}
   share = <T extends object>(key: string, make: () => Promise<T>): Promise<T> => {
     const value = (this.made.get(key) ?? make()) as Promise<T>;

@@ -4,12 +4,13 @@ use napi::bindgen_prelude::AsyncTask;
 use napi_derive::napi;
 use nibble_engine::Engine;
 use nibble_engine::format::Format;
-use nibble_engine::ops::{linalg, linear, matmul};
+use nibble_engine::ops::{linalg, linear, matmul, quantize};
 
 use crate::convert::count;
 use crate::elementwise::MatmulOptions;
 use crate::error::{OrThrow, Result};
 use crate::job::{Job, Value};
+use crate::quantize::GridOptions;
 use crate::tensor::Handle;
 
 /// `matmul` beside the caller; not `into` a tensor.
@@ -28,17 +29,11 @@ pub fn gram_async(x: Handle, job: Option<f64>) -> Result<AsyncTask<Job>> {
 
 /// `quantizeInteger` beside the caller.
 #[napi(catch_unwind, ts_return_type = "Promise<IntegerCodes>")]
-pub fn quantize_integer_async(
-    w: Handle,
-    bits: f64,
-    group: f64,
-    symmetric: bool,
-    job: Option<f64>,
-) -> Result<AsyncTask<Job>> {
+pub fn quantize_integer_async(w: Handle, options: GridOptions, job: Option<f64>) -> Result<AsyncTask<Job>> {
     const OP: &str = "quantizeInteger";
-    let (bits, group) = (count(OP, "bits", bits).or_throw()?, count(OP, "group", group).or_throw()?);
+    let options = options.convert(OP).or_throw()?;
     Job::start(OP, job, move || {
-        let made = linear::quantize_integer(Engine::process(), w, bits, group, symmetric)?;
+        let made = quantize::quantize_integer(Engine::process(), w, options)?;
         let (codes, scales) = (("codes", made.codes), ("scales", made.scales));
         Ok(Value::Fields(vec![codes, scales, ("zeroPoints", made.zero_points)]))
     })

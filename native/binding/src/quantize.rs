@@ -8,7 +8,7 @@ use nibble_engine::{Engine, Error};
 
 use crate::convert::{count, count_or};
 use crate::error::{OrThrow, Result};
-use crate::job::{BytesJob, numbers};
+use crate::job::{Job, Value};
 use crate::tensor::Handle;
 
 /// The grids of a weight's groups.
@@ -28,7 +28,7 @@ pub struct GridOptions {
 }
 
 impl GridOptions {
-    fn convert(&self, op: &'static str) -> nibble_engine::Result<ops::GridOptions> {
+    pub(crate) fn convert(&self, op: &'static str) -> nibble_engine::Result<ops::GridOptions> {
         Ok(ops::GridOptions {
             bits: count(op, "bits", self.bits)?,
             group: count(op, "group", self.group)?,
@@ -109,14 +109,25 @@ pub fn quantize_hqq(w: Handle, options: HqqOptions) -> Result<IntegerCodes> {
     ops::quantize_hqq(Engine::process(), w, options).or_throw().map(IntegerCodes::from)
 }
 
-/// `gram[columns, columns]` → `[upper, order, damping]` as little-endian f64: handles of `U[columns, columns]` f32 with
-/// `UᵀU = (H + λI)⁻¹` and of the processing order (i32 `[columns]`), and λ over the mean of the diagonal.
-#[napi(catch_unwind, ts_return_type = "Promise<Uint8Array>")]
-pub fn gptq_factor(gram: Handle, damping: f64, act_order: bool) -> AsyncTask<BytesJob> {
-    AsyncTask::new(BytesJob::new("gptqFactor", move || {
+/// What `gptqFactor` finds.
+#[napi(object)]
+pub struct GptqFactor {
+    /// f32 `[columns, columns]`, upper triangular: `UᵀU = (H + λI)⁻¹`, in processing order.
+    pub upper: Handle,
+    /// i32 `[columns]`: the column that each step processes.
+    pub order: Handle,
+    /// λ over the mean of the diagonal: what was asked for, or its double, four times … that until H + λI was positive
+    /// definite.
+    pub damping: f64,
+}
+
+/// `gram[columns, columns]` → what GPTQ needs to know of it.
+#[napi(catch_unwind, ts_return_type = "Promise<GptqFactor>")]
+pub fn gptq_factor(gram: Handle, damping: f64, act_order: bool, job: Option<f64>) -> Result<AsyncTask<Job>> {
+    Job::start("gptqFactor", job, move || {
         let made = ops::gptq_factor(Engine::process(), gram, damping, act_order)?;
-        Ok(numbers(&[made.upper, made.order, made.damping]))
-    }))
+        Ok(Value::Fields(vec![("upper", made.upper), ("order", made.order), ("damping", made.damping)]))
+    })
 }
 
 /// Options of `quantizeGptq`.
@@ -130,25 +141,25 @@ pub struct GptqOptions {
     pub block: Option<f64>,
 }
 
-/// GPTQ → `[codes, scales, zeroPoints]`, handles as little-endian f64.
-#[napi(catch_unwind, ts_return_type = "Promise<Uint8Array>")]
+/// GPTQ's codes of `w[rows, columns]`; `factor` is that of `gram`.
+#[napi(catch_unwind, ts_return_type = "Promise<IntegerCodes>")]
 pub fn quantize_gptq(
     w: Handle,
     gram: Handle,
-    upper: Handle,
-    order: Handle,
+    factor: GptqFactor,
     options: GptqOptions,
-) -> Result<AsyncTask<BytesJob>> {
+    job: Option<f64>,
+) -> Result<AsyncTask<Job>> {
     const OP: &str = "quantizeGptq";
     let options = ops::GptqOptions {
         grid: options.grid.convert(OP).or_throw()?,
         static_groups: options.static_groups.unwrap_or(false),
         block: count_or(OP, "block", options.block, 128).or_throw()?,
     };
-    Ok(AsyncTask::new(BytesJob::new(OP, move || {
-        let made = ops::quantize_gptq(Engine::process(), w, gram, upper, order, options)?;
-        Ok(numbers(&[made.codes, made.scales, made.zero_points]))
-    })))
+    Job::start(OP, job, move || {
+        let made = ops::quantize_gptq(Engine::process(), w, gram, factor.upper, factor.order, options)?;
+        Ok(Value::Fields(vec![("codes", made.codes), ("scales", made.scales), ("zeroPoints", made.zero_points)]))
+    })
 }
 
 /// Options of `reduceMagnitude`.
@@ -162,28 +173,24 @@ pub struct MagrOptions {
     pub iterations: f64,
 }
 
-/// MagR: the handle (as a little-endian f64) of weights of smaller magnitude with nearly the same outputs.
-#[napi(catch_unwind, ts_return_type = "Promise<Uint8Array>")]
-pub fn reduce_magnitude(w: Handle, gram: Handle, options: MagrOptions) -> Result<AsyncTask<BytesJob>> {
+/// MagR: weights of smaller magnitude with nearly the same outputs.
+#[napi(catch_unwind, ts_return_type = "Promise<Handle>")]
+pub fn reduce_magnitude(w: Handle, gram: Handle, options: MagrOptions, job: Option<f64>) -> Result<AsyncTask<Job>> {
     const OP: &str = "reduceMagnitude";
     let options = ops::MagrOptions {
         group: count(OP, "group", options.group).or_throw()?,
         alpha: options.alpha,
         iterations: count(OP, "iterations", options.iterations).or_throw()?,
     };
-    Ok(AsyncTask::new(BytesJob::new(OP, move || {
-        Ok(numbers(&[ops::reduce_magnitude(Engine::process(), w, gram, options)?]))
-    })))
+    Job::start(OP, job, move || Ok(Value::Handle(ops::reduce_magnitude(Engine::process(), w, gram, options)?)))
 }
 
-/// AWQ's clip search: the handle (as a little-endian f64) of the weight with each group clamped.
-#[napi(catch_unwind, ts_return_type = "Promise<Uint8Array>")]
-pub fn clip_weights(w: Handle, gram: Handle, options: GridOptions) -> Result<AsyncTask<BytesJob>> {
+/// AWQ's clip search: the weight with each group clamped.
+#[napi(catch_unwind, ts_return_type = "Promise<Handle>")]
+pub fn clip_weights(w: Handle, gram: Handle, options: GridOptions, job: Option<f64>) -> Result<AsyncTask<Job>> {
     const OP: &str = "clipWeights";
     let options = options.convert(OP).or_throw()?;
-    Ok(AsyncTask::new(BytesJob::new(OP, move || {
-        Ok(numbers(&[ops::clip_weights(Engine::process(), w, gram, options)?]))
-    })))
+    Job::start(OP, job, move || Ok(Value::Handle(ops::clip_weights(Engine::process(), w, gram, options)?)))
 }
 
 /// `w[rows, columns]·diag(factors[columns])`.

@@ -11,6 +11,7 @@ export function inputsOf(values: Float32Array, width: number, { isGram = false }
   const made = new Map<string, object>();
   return {
     gram: tensor,
+    job: {},
     async share<T extends object>(key: string, make: () => Promise<T>): Promise<T> {
       const value = (made.get(key) as T | undefined) ?? (await make());
       made.set(key, value);

@@ -51,10 +51,10 @@ export const awq = defineQuantizer<AwqOptions>({
     for (const x of sample.values()) x.dispose();
     return notes;
   },
-  async quantize(weight, options, { gram }) {
+  async quantize(weight, options, { gram, job }) {
     const shape = weight.shape as [number, number];
     const grid = gridOf({ ...options, search: "minmax" }, shape[1]);
-    const clipped = options.clip ? await clipWeights(weight, gram, grid) : null;
+    const clipped = options.clip ? await clipWeights(weight, gram, grid, job) : null;
     const packed = packedIntegers(shape, options, quantizeInteger(clipped ?? weight, grid));
     clipped?.dispose();
     return { packed, note: "" };

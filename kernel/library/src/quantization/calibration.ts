@@ -6,7 +6,8 @@ import { encoderOf } from "../models/encoder.js";
 import type { LanguageModel } from "../models/model.js";
 import type { Linear, LinearAdapter } from "../nn/linear.js";
 import { checkOptions, custom, integer } from "../options.js";
-import { accumulateGram } from "../tensor/kernels.js";
+import { gram } from "../tensor/linalg.js";
+import type { JobOptions } from "../tensor/jobs.js";
 import { keep, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 
@@ -78,6 +79,8 @@ function* stacked(ids: Int32Array, length: number): Generator<Batch> {
 export interface LayerInputs {
   /** H = XᵀX [in, in] f32 */
   readonly gram: Tensor;
+  /** What long native operations take: the signal that stops them. */
+  readonly job: JobOptions;
   /**
    * What `make` made under this key, once for all layers that read the same input (q, k and v; gate and up). Tensors among the
    * result's properties are disposed of with the Gram matrix.
@@ -100,6 +103,7 @@ export class BlockInputs {
     model: LanguageModel,
     { batches }: Sequences,
     private readonly throwIfStopped: () => void,
+    private readonly job: JobOptions = {},
   ) {
     this.passes = batches.map(({ tokens, batch }) => passOf(batch, tokens.length / batch));
     this.xs = batches.map(({ tokens }) =>
@@ -146,7 +150,7 @@ export class BlockInputs {
     const seen = new Map<Tensor, InputGram>();
     const see = (linear: Linear) => (x: Tensor) => {
       const known = seen.get(x);
-      const gram = grams.get(linear) ?? known ?? new InputGram(x.shape[1]!);
+      const gram = grams.get(linear) ?? known ?? new InputGram(x.shape[1]!, this.job);
       grams.set(linear, gram);
       if (known !== undefined) return;
       seen.set(x, gram);
@@ -178,13 +182,16 @@ export class InputGram implements LayerInputs {
   tokens = 0;
   private readonly made = new Map<string, Promise<object>>();
 
-  constructor(width: number) {
+  constructor(
+    width: number,
+    readonly job: JobOptions,
+  ) {
     this.gram = keep(Tensor.zeros([width, width], { category: "workspace", owner: "calibration" }));
   }
 
   /** @param x [n, in] */
   add(x: Tensor): void {
-    accumulateGram(this.gram, x);
+    gram(x, this.gram);
     this.tokens += x.shape[0]!;
   }
 

@@ -54,13 +54,13 @@ export const gptq = defineQuantizer<GptqOptions>({
   },
   checkLayers: (layers, { group }) => checkGroup(layers, group),
   sequential: ({ trueSequential }) => trueSequential,
-  async quantize(weight, options, { gram, share }) {
+  async quantize(weight, options, { gram, share, job }) {
     const { damping, actOrder, block } = options;
     const shape = weight.shape as [number, number];
-    const factor = await share(`gptq ${damping} ${actOrder}`, () => gptqFactor(gram, damping, actOrder));
+    const factor = await share(`gptq ${damping} ${actOrder}`, () => gptqFactor(gram, { damping, actOrder }, job));
     const grid = gridOf(options, shape[1]);
     const staticGroups = options.staticGroups || actOrder;
-    const codes = await quantizeGptq(weight, gram, factor, { grid, staticGroups, block });
+    const codes = await quantizeGptq(weight, gram, factor, { grid, staticGroups, block }, job);
     return { packed: packedIntegers(shape, options, codes), note: `damping ${Number(factor.damping.toPrecision(3))}` };
   },
 });

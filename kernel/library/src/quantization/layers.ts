@@ -76,10 +76,15 @@ class Run {
   }
 
   async throughBlocks(sequences: Sequences): Promise<ReadonlyMap<string, LayerQuantization>> {
-    const { quantizer } = this.plan;
+    const { quantizer, signal } = this.plan;
     const flow = quantizer.needs === "inputs" ? quantizer.flow : "exact";
     const waiting = new Map(this.jobs.map((job) => [job.linear, job]));
-    const inputs = new BlockInputs(this.model, sequences, () => this.throwIfStopped());
+    const inputs = new BlockInputs(
+      this.model,
+      sequences,
+      () => this.throwIfStopped(),
+      signal === undefined ? {} : { signal },
+    );
     try {
       for (const block of this.model.network.blocks) {
         if (waiting.size === 0) break;

@@ -31,9 +31,9 @@ export const magr = definePreprocessor<MagrOptions>({
     iterations: integer({ from: 1, to: 10_000, fallback: 200 }),
   },
   describe: () => "MagR",
-  async apply(weight, { gram }, group, { alpha, iterations }) {
+  async apply(weight, { gram, job }, group, { alpha, iterations }) {
     const share = alpha === 0 ? (group === 0 ? ALPHA.row : ALPHA.group) : alpha;
     const rootMeanSquare = globalNorm([weight]) / Math.sqrt(weight.size);
-    return reduceMagnitude(weight, gram, { group, alpha: share * rootMeanSquare, iterations });
+    return reduceMagnitude(weight, gram, { group, alpha: share * rootMeanSquare, iterations }, job);
   },
 });

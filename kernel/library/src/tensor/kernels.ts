@@ -58,12 +58,6 @@ export function clampInPlace(target: Tensor, low: number, high: number): void {
   target.touched();
 }
 
-/** gram += xᵀ·x, in place: gram [d, d], x [n, d]. */
-export function accumulateGram(gram: Tensor, x: Tensor): void {
-  native.matmul(x.handle, x.handle, { transposeA: true, into: gram.handle });
-  gram.touched();
-}
-
 /** Writes the rows of x [batch·n, width] at `position` of a cache [batch, capacity, width]. */
 export function cacheWrite(cache: Tensor, x: Tensor, position: number): void {
   native.cacheWrite(cache.handle, x.handle, position);

@@ -1,4 +1,5 @@
 import type { GptqOptions, GridOptions, HqqOptions, IntegerCodes as Handles, MagrOptions } from "@nibble-lab/native";
+import { runJob, type JobOptions } from "./jobs.js";
 import { native } from "./native.js";
 import { Tensor } from "./tensor.js";
 
@@ -36,32 +37,49 @@ export interface GptqFactor {
 }
 
 /** @param gram [in, in] f32 · @throws {NumericsError} if even λ = the mean of the diagonal is not enough */
-export async function gptqFactor(gram: Tensor, damping: number, actOrder: boolean): Promise<GptqFactor> {
-  const [upper, order, used] = numbers(await native.gptqFactor(gram.handle, damping, actOrder));
-  return { upper: Tensor.adopt(upper!), order: Tensor.adopt(order!), damping: used! };
+export async function gptqFactor(
+  gram: Tensor,
+  { damping, actOrder }: { readonly damping: number; readonly actOrder: boolean },
+  job: JobOptions = {},
+): Promise<GptqFactor> {
+  const start = (id: number) => native.gptqFactor(gram.handle, damping, actOrder, id);
+  const made = await runJob("gptqFactor", [gram], job, start);
+  return { upper: Tensor.adopt(made.upper), order: Tensor.adopt(made.order), damping: made.damping };
 }
 
 /** GPTQ's codes. @param weight [out, in] f32 · @param gram [in, in] f32, what `factor` was made of */
 export async function quantizeGptq(
   weight: Tensor,
   gram: Tensor,
-  factor: GptqFactor,
+  { upper, order, damping }: GptqFactor,
   options: GptqOptions,
+  job: JobOptions = {},
 ): Promise<IntegerCodes> {
-  const { upper, order } = factor;
-  const made = await native.quantizeGptq(weight.handle, gram.handle, upper.handle, order.handle, options);
-  const [codes, scales, zeroPoints] = numbers(made);
-  return adopted({ codes: codes!, scales: scales!, zeroPoints: zeroPoints! });
+  const factor = { upper: upper.handle, order: order.handle, damping };
+  const start = (id: number) => native.quantizeGptq(weight.handle, gram.handle, factor, options, id);
+  return adopted(await runJob("quantizeGptq", [weight, gram, upper, order], job, start));
 }
 
 /** MagR's weight [out, in]. @param weight [out, in] f32 · @param gram [in, in] f32 */
-export async function reduceMagnitude(weight: Tensor, gram: Tensor, options: MagrOptions): Promise<Tensor> {
-  return Tensor.adopt(numbers(await native.reduceMagnitude(weight.handle, gram.handle, options))[0]!);
+export async function reduceMagnitude(
+  weight: Tensor,
+  gram: Tensor,
+  options: MagrOptions,
+  job: JobOptions = {},
+): Promise<Tensor> {
+  const start = (id: number) => native.reduceMagnitude(weight.handle, gram.handle, options, id);
+  return Tensor.adopt(await runJob("reduceMagnitude", [weight, gram], job, start));
 }
 
 /** AWQ's clip search: the weight [out, in] with each group clamped. @param weight [out, in] f32 · @param gram [in, in] f32 */
-export async function clipWeights(weight: Tensor, gram: Tensor, options: GridOptions): Promise<Tensor> {
-  return Tensor.adopt(numbers(await native.clipWeights(weight.handle, gram.handle, options))[0]!);
+export async function clipWeights(
+  weight: Tensor,
+  gram: Tensor,
+  options: GridOptions,
+  job: JobOptions = {},
+): Promise<Tensor> {
+  const start = (id: number) => native.clipWeights(weight.handle, gram.handle, options, id);
+  return Tensor.adopt(await runJob("clipWeights", [weight, gram], job, start));
 }
 
 /** weight·diag(factors). @param weight [out, in] f32 · @param factors [in] f32 */
@@ -71,9 +89,4 @@ export function scaleColumns(weight: Tensor, factors: Tensor): Tensor {
 
 function adopted({ codes, scales, zeroPoints }: Handles): IntegerCodes {
   return { codes: Tensor.adopt(codes), scales: Tensor.adopt(scales), zeroPoints: Tensor.adopt(zeroPoints) };
-}
-
-/** Asynchronous work comes back as bytes: little-endian f64. */
-function numbers(bytes: Uint8Array): Float64Array {
-  return new Float64Array(bytes.slice().buffer);
 }
