@@ -78,6 +78,7 @@ pub fn quantize_hqq(e: &Engine, w: Handle, options: HqqOptions) -> Result<Intege
     if !(p > 0.0 && p <= 1.0) {
         return Err(Error::option(OP, "p", p, "more than 0, at most 1"));
     }
+    check_iterations(OP, iterations)?;
     let options = hqq::Options { bits, p: p as f32, iterations };
     let codes = hqq::quantize(&e.cancel(OP), &w.read(OP, "w")?, layout, options)?;
     store(e, OP, layout, bits, &codes)
@@ -228,6 +229,7 @@ pub fn reduce_magnitude(e: &Engine, w: Handle, gram: Handle, options: MagrOption
     if !(alpha >= 0.0 && alpha.is_finite()) {
         return Err(Error::option(OP, "alpha", alpha, "a finite number that is not negative"));
     }
+    check_iterations(OP, iterations)?;
     let cancel = e.cancel(OP);
     let (w, gram) = (w.read::<f32>(OP, "w")?, gram.read::<f32>(OP, "gram")?);
     let (w, gram): (&[f32], &[f32]) = (&w, &gram);
@@ -274,6 +276,14 @@ pub fn scale_columns(e: &Engine, w: Handle, factors: Handle) -> Result<Handle> {
         }
     })?;
     out.keep(e)
+}
+
+fn check_iterations(op: &'static str, iterations: usize) -> Result<()> {
+    const MOST: usize = 10_000;
+    if iterations > MOST {
+        return Err(Error::option(op, "iterations", iterations, format!("0 … {MOST}")));
+    }
+    Ok(())
 }
 
 fn weight(e: &Engine, op: &'static str, w: Handle, group: usize) -> Result<(Tensor, Layout)> {
