@@ -1,5 +1,5 @@
 import { eigen } from "./eigen.js";
-import { decodeIntegers, roundToNearest } from "./rtn.js";
+import { decodeIntegers, gridRule, roundToNearest } from "./rtn.js";
 
 type Values = ArrayLike<number>;
 
@@ -9,7 +9,7 @@ export function loftqWeight(w: Values, m: number, n: number, rank: number, turns
   let quantized: readonly number[] = [];
   for (let turn = 1; turn <= turns; turn++) {
     const rest = Float32Array.from({ length: m * n }, (_, i) => w[i]! - product[i]!);
-    const grid = roundToNearest(rest, m, n, { bits, group: 0, symmetric: false });
+    const grid = roundToNearest(rest, m, n, { group: 0, rule: gridRule(bits) });
     quantized = [...decodeIntegers(grid, m, n)];
     product = bestProduct(
       Array.from({ length: m * n }, (_, i) => w[i]! - quantized[i]!),

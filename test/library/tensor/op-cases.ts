@@ -1,7 +1,8 @@
 /** What the cases of test/library/tensor/ops.test.ts are made of. */
 import { Random, Tensor } from "nibble-lab";
 import * as library from "../../../kernel/library/lib/tensor/ops.js";
-import { quantizeInteger, unpackIntegers, type PackedMatrix } from "../../../kernel/library/lib/tensor/packed.js";
+import { unpackIntegers, type PackedMatrix } from "../../../kernel/library/lib/tensor/packed.js";
+import { quantizeInteger } from "../../../kernel/library/lib/tensor/quantize.js";
 import * as reference from "../../reference/ops.js";
 import { numbers, type Numbers } from "../../reference/ops.js";
 
@@ -29,7 +30,7 @@ export function toTensor({ shape, data }: Numbers): Tensor {
 /** A packed weight [4, 6] at 4 bits, and its codes with the zero-points taken off. */
 function packed(group: number, scales: Tensor): { matrix: PackedMatrix; decoded: (scales: Numbers) => Numbers } {
   const weight = numbers([4, width], (i) => Math.fround(Math.sin(i * 1.7)));
-  const parts = quantizeInteger(toTensor(weight), 4, group, false);
+  const parts = quantizeInteger(toTensor(weight), { bits: 4, group });
   const codes = unpackIntegers(parts.codes, 4, width, 4).arraySync();
   const zeros = parts.zeroPoints.arraySync();
   const groups = group === 0 ? 1 : width / group;
