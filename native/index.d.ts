@@ -175,7 +175,18 @@ export interface GatedActivationGradients {
   /** Of `up`. */
   up: Handle;
 }
-/** What `quantizeInteger` returns. */
+/** What `gptqFactor` finds. */
+export interface GptqFactor {
+  /** f32 `[columns, columns]`, upper triangular: `UᵀU = (H + λI)⁻¹`, in processing order. */
+  upper: Handle;
+  /** i32 `[columns]`: the column that each step processes. */
+  order: Handle;
+  /**
+   * λ over the mean of the diagonal: what was asked for, or its double, four times … that until H + λI was positive
+   * definite.
+   */
+  damping: number;
+}
 /** Options of `quantizeGptq`. */
 export interface GptqOptions {
   /** The grids. */
@@ -256,6 +267,15 @@ export interface LionOptions {
   weightDecay: number;
   /** Multiplies every gradient. Default: 1. */
   gradientScale?: number;
+}
+/** Options of `reduceMagnitude`. */
+export interface MagrOptions {
+  /** Columns whose largest magnitude is penalized together, 0 for the whole row. */
+  group: number;
+  /** The penalty, in the weight's own unit. */
+  alpha: number;
+  /** Steps of proximal gradient descent. */
+  iterations: number;
 }
 /** Options of `matmul`. */
 export interface MatmulOptions {
@@ -597,8 +617,13 @@ export declare function cholesky(
 export declare function clampInPlace(target: Handle, low: number, high: number): void;
 /** Lowers the interrupt flag. */
 export declare function clearInterrupt(): void;
-/** AWQ's clip search: the handle (as a little-endian f64) of the weight with each group clamped. */
-export declare function clipWeights(w: Handle, gram: Handle, options: GridOptions): Promise<Uint8Array>;
+/** AWQ's clip search: the weight with each group clamped. */
+export declare function clipWeights(
+  w: Handle,
+  gram: Handle,
+  options: GridOptions,
+  job?: number | undefined | null,
+): Promise<Handle>;
 /** The packed codes `clamp(round(w/s) + z, 0, 2^bits − 1)` on given grids, "weights". */
 export declare function codesOnGrid(w: Handle, scales: Handle, zeroPoints: Handle, bits: number, group: number): Handle;
 /** Rows of several tensors, one after the other. */
@@ -655,6 +680,13 @@ export declare function gatedActivationForward(gate: Handle, up: Handle, kind: A
 export declare function gatherRows(x: Handle, rows: Handle): Handle;
 /** `√ Σ g²` over all gradients, in double precision and a fixed order. */
 export declare function globalNorm(gradients: Array<Handle>): number;
+/** `gram[columns, columns]` → what GPTQ needs to know of it. */
+export declare function gptqFactor(
+  gram: Handle,
+  damping: number,
+  actOrder: boolean,
+  job?: number | undefined | null,
+): Promise<GptqFactor>;
 /** `x[.., n]` → `xᵀ·x [n, n]`, added to `into` where that is given (and returned): at the end and at once, or not at all. */
 export declare function gram(x: Handle, into?: Handle | undefined | null): Handle;
 /** `gram` beside the caller; always a new tensor. */
@@ -782,12 +814,22 @@ export declare function quantizeBlocksAsync(
  * `zeroPoint = 2^(bits − 1)`.
  */
 export declare function quantizeInteger(w: Handle, bits: number, group: number, symmetric: boolean): IntegerCodes;
+/** GPTQ's codes of `w[rows, columns]`; `factor` is that of `gram`. */
+export declare function quantizeGptq(
+  w: Handle,
+  gram: Handle,
+  factor: GptqFactor,
+  options: GptqOptions,
+  job?: number | undefined | null,
+): Promise<IntegerCodes>;
+/** Half-quadratic quantization: zero points that are not whole. */
+export declare function quantizeHqq(w: Handle, options: HqqOptions): IntegerCodes;
+/** `w[rows, columns]` → nearest levels of a grid for each group, ties to even. */
+export declare function quantizeInteger(w: Handle, options: GridOptions): IntegerCodes;
 /** `quantizeInteger` beside the caller. */
 export declare function quantizeIntegerAsync(
   w: Handle,
-  bits: number,
-  group: number,
-  symmetric: boolean,
+  options: GridOptions,
   job?: number | undefined | null,
 ): Promise<IntegerCodes>;
 /** bitsandbytes' double quantization: eight bits a scale, one f32 for each 256 of them. */
@@ -814,6 +856,13 @@ export declare function reduceBackward(x: Handle, dy: Handle, y: Handle, kind: R
  * columns: `[.., n]` → `[..]`); accumulated in double precision.
  */
 export declare function reduceForward(x: Handle, kind: Reduction, over: Over): Handle;
+/** MagR: weights of smaller magnitude with nearly the same outputs. */
+export declare function reduceMagnitude(
+  w: Handle,
+  gram: Handle,
+  options: MagrOptions,
+  job?: number | undefined | null,
+): Promise<Handle>;
 /** Gives freed bytes that lie ready for reuse back to the system; returns how many there were. */
 export declare function releasePooledMemory(): number;
 /** Peaks start again from what is in use now. */
@@ -832,6 +881,8 @@ export declare function rmsNormForward(x: Handle, weight: Handle, epsilon: numbe
 export declare function rope(x: Handle, options: RopeOptions): Handle;
 /** `factor · x`. */
 export declare function scale(x: Handle, factor: number): Handle;
+/** `w[rows, columns]·diag(factors[columns])`. */
+export declare function scaleColumns(w: Handle, factors: Handle): Handle;
 /** `target *= factor`. */
 export declare function scaleInPlace(target: Handle, factor: number): void;
 /** Zeros `[rowCount, …]` to whose row `rows[i]` (i32 `[n]`) row `i` of `x[n, …]` is added. */
