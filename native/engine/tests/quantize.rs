@@ -1,8 +1,8 @@
 //! What chooses codes: the door, the flag, the factor of the inverse, threads. Algorithms against their float64 twins: test/library/quantization.
 
 use nibble_engine::cpu::quantize::grid::{Grid, Search, Symmetry};
-use nibble_engine::cpu::quantize::{Layout, nf4, rtn};
-use nibble_engine::format::{self, int};
+use nibble_engine::cpu::quantize::{Layout, blocks, rtn};
+use nibble_engine::format::{self, Format, int};
 use nibble_engine::ops::matmul::{MatmulOptions, matmul};
 use nibble_engine::ops::quantize::{
     GptqOptions, GridOptions, HqqOptions, MagrOptions, clip_weights, gptq_factor, quantize_gptq, quantize_hqq,
@@ -114,20 +114,24 @@ fn every_one_stops_while_the_flag_is_up() {
 }
 
 #[test]
-fn nf4_in_many_threads_has_the_bytes_of_one() {
+fn blocks_in_many_threads_have_the_bytes_of_one() {
     let mut random = Random::new(93);
-    for (block, count) in [(64, 64 * 700 + 37), (32, 31), (4096, 3 * 4096), (256, 0)] {
-        let mut w = random.normals(count);
-        w.iter_mut().step_by(97).for_each(|w| *w = 0.0);
-        w.iter_mut().take(block).for_each(|w| *w = 0.0);
-        let made = nf4::quantize(&Cancel::never("test"), &w, block).unwrap();
-        assert_eq!(made, format::quantize_nf4("test", &w, block).unwrap());
+    let quantize = |format, w: &[f32], block| blocks::quantize(&Cancel::never("test"), format, w, block);
+    for format in Format::ALL.into_iter().filter(|format| !format.is_integer()) {
+        for (block, count) in [(64, 64 * 700 + 37), (32, 31), (4096, 3 * 4096), (256, 0)] {
+            let mut w = random.normals(count);
+            w.iter_mut().step_by(97).for_each(|w| *w = 0.0);
+            w.iter_mut().take(block).for_each(|w| *w = 0.0);
+            let made = quantize(format, &w, block).unwrap();
+            assert_eq!(made, format::quantize_blocks("test", format, &w, block).unwrap(), "{}", format.name());
+        }
+        for bad in [f32::NAN, f32::INFINITY] {
+            let mut w = random.normals(1 << 16);
+            w[40_000] = bad;
+            assert_eq!(quantize(format, &w, 64).unwrap_err().code(), "NumericsError");
+        }
     }
-    for bad in [f32::NAN, f32::INFINITY] {
-        let mut w = random.normals(1 << 16);
-        w[40_000] = bad;
-        assert_eq!(nf4::quantize(&Cancel::never("test"), &w, 64).unwrap_err().code(), "NumericsError");
-    }
+    assert_eq!(quantize(Format::Int4, &[0.0; 64], 64).unwrap_err().code(), "OptionError");
 }
 
 #[test]

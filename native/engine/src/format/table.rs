@@ -32,12 +32,22 @@ impl Table {
         Table { levels, rising, ties_to_even, planes }
     }
 
+    /// The codes that numbers may get, by rising level.
+    pub(crate) fn rising(&self) -> &'static [u8] {
+        self.rising
+    }
+
+    /// The largest level.
+    pub(crate) fn top(&self) -> f32 {
+        self.level(self.rising.len() - 1)
+    }
+
     fn level(&self, place: usize) -> f32 {
         self.levels[usize::from(self.rising[place])]
     }
 
     /// Numbers above the first threshold get the second of the rising codes, and so on.
-    fn thresholds(&self) -> Vec<f32> {
+    pub(crate) fn thresholds(&self) -> Vec<f32> {
         let between = |place: usize| {
             let middle = (self.level(place) + self.level(place + 1)) / 2.0;
             let up = self.ties_to_even && self.rising[place + 1].is_multiple_of(2);
@@ -51,7 +61,7 @@ impl Table {
 pub const BLOCKS: [usize; 8] = [32, 64, 128, 256, 512, 1024, 2048, 4096];
 
 /// Smaller largest magnitudes count as this one.
-const SMALLEST: f32 = 1e-38;
+pub(crate) const SMALLEST: f32 = 1e-38;
 
 /// Errs unless blocks of this length exist.
 pub fn check_block(op: &'static str, block: usize) -> Result<()> {
@@ -68,7 +78,7 @@ pub(super) fn quantize(op: &'static str, table: &Table, w: &[f32], block: usize)
         let what = "a weight is not a finite number".into();
         return Err(Error::Numerics { op, what, advice: "Check the tensor before quantizing it.".into() });
     }
-    let (thresholds, top) = (table.thresholds(), table.level(table.rising.len() - 1));
+    let (thresholds, top) = (table.thresholds(), table.top());
     let nearest = |x: f32| table.rising[thresholds.iter().filter(|&&threshold| x > threshold).count()];
     let mut codes = vec![0u8; w.len().div_ceil(2)];
     let mut scales = Vec::with_capacity(w.len().div_ceil(block));

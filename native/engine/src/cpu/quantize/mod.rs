@@ -1,11 +1,11 @@
 //! How codes are chosen: kernels on slices, a group or a row at a time, threaded over the output rows.
 
+pub mod blocks;
 pub mod clip;
 pub mod gptq;
 pub mod grid;
 pub mod hqq;
 pub mod magr;
-pub mod nf4;
 pub mod rtn;
 
 use crate::format::int;

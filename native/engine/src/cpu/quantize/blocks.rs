@@ -1,4 +1,4 @@
-//! NF4, many weights at a time: the bytes of [`crate::format::quantize_nf4`], which says what they mean.
+//! Formats with a table, many weights at a time: the bytes of [`format::quantize_blocks`], which says what they mean.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,25 +7,44 @@ use super::rtn::not_finite;
 use crate::cancel::Cancel;
 use crate::cpu::pool;
 use crate::error::Result;
-use crate::format::nf4::{self, LEVELS};
+use crate::format::table::{self, Table};
+use crate::format::{self, Format};
 
 /// Weights whose codes are found together.
 const RUN: usize = 32;
-const THRESHOLDS: [f32; 15] = {
-    let mut middles = [0.0; 15];
-    let mut i = 0;
-    while i < 15 {
-        middles[i] = (LEVELS[i] + LEVELS[i + 1]) / 2.0;
-        i += 1;
+
+/// What a block needs of its format.
+struct Search {
+    /// Numbers above the first get the second of the rising codes, and so on; infinite where there are fewer.
+    thresholds: [f32; 15],
+    /// The byte of two neighbours, by how many thresholds the first is above (times 16) and the second.
+    bytes: [u8; 256],
+    /// The largest level.
+    top: f32,
+}
+
+impl Search {
+    fn new(table: &Table) -> Search {
+        let mut thresholds = [f32::INFINITY; 15];
+        for (threshold, value) in thresholds.iter_mut().zip(table.thresholds()) {
+            *threshold = value;
+        }
+        let rising = table.rising();
+        let code = |count: usize| rising[count.min(rising.len() - 1)];
+        let bytes = std::array::from_fn(|pair| code(pair / 16) << 4 | code(pair % 16));
+        Search { thresholds, bytes, top: table.top() }
     }
-    middles
-};
+}
 
 /// Codes and one scale a block of the flattened `w`.
-pub fn quantize(cancel: &Cancel, w: &[f32], block: usize) -> Result<(Vec<u8>, Vec<f32>)> {
-    nf4::check_block(cancel.op(), block)?;
+pub fn quantize(cancel: &Cancel, format: Format, w: &[f32], block: usize) -> Result<(Vec<u8>, Vec<f32>)> {
+    table::check_block(cancel.op(), block)?;
     let whole = w.len() / block;
     let (wholes, last) = w.split_at(whole * block);
+    // A partial block has a rule of its own; so has a format without a table, which is refused here.
+    let (last_codes, last_scales) = format::quantize_blocks(cancel.op(), format, last, block)?;
+    let Some(table) = format.table() else { return Ok((last_codes, last_scales)) };
+    let search = Search::new(table);
     let mut codes = vec![0u8; wholes.len() / 2];
     let mut scales = vec![0.0f32; whole];
     let finite = AtomicBool::new(true);
@@ -37,20 +56,19 @@ pub fn quantize(cancel: &Cancel, w: &[f32], block: usize) -> Result<(Vec<u8>, Ve
                 finite.store(false, Ordering::Relaxed);
                 return;
             }
-            *scale = one_block(w, codes);
+            *scale = one_block(&search, w, codes);
         }
     })?;
     if !finite.into_inner() {
         return Err(not_finite(cancel.op()));
     }
-    let (last_codes, last_scales) = crate::format::quantize_nf4(cancel.op(), last, block)?;
     codes.extend(last_codes);
     scales.extend(last_scales);
     Ok((codes, scales))
 }
 
 #[inline(always)]
-fn one_block(w: &[f32], codes: &mut [u8]) -> f32 {
+fn one_block(search: &Search, w: &[f32], codes: &mut [u8]) -> f32 {
     let mut lanes = [0.0f32; 16];
     for w in w.as_chunks::<16>().0 {
         for (lane, w) in lanes.iter_mut().zip(w) {
@@ -58,17 +76,17 @@ fn one_block(w: &[f32], codes: &mut [u8]) -> f32 {
         }
     }
     let largest = lanes.iter().fold(0.0f32, |largest, &lane| if lane > largest { lane } else { largest });
-    let reciprocal = 1.0 / largest.max(nf4::SMALLEST);
+    let reciprocal = 1.0 / (largest.max(table::SMALLEST) / search.top);
     for (w, codes) in w.as_chunks::<RUN>().0.iter().zip(codes.as_chunks_mut::<{ RUN / 2 }>().0) {
         let mut counts = [0i32; RUN];
-        for threshold in THRESHOLDS {
+        for threshold in search.thresholds {
             for (count, w) in counts.iter_mut().zip(w) {
                 *count += i32::from(w * reciprocal > threshold);
             }
         }
         for (code, pair) in codes.iter_mut().zip(counts.as_chunks::<2>().0) {
-            *code = (pair[0] << 4 | pair[1]) as u8;
+            *code = search.bytes[(pair[0] << 4 | pair[1]) as usize & 255];
         }
     }
-    largest
+    largest / search.top
 }
