@@ -148,6 +148,7 @@ export {
   type Calibration,
   type CalibrationOptions,
   type CalibrationSummary,
+  type Fp4Options,
   type GptqOptions,
   type HqqOptions,
   type LayerInputs,

@@ -49,6 +49,8 @@ const kinds: Readonly<Record<string, QuantizeOptions>> = {
   nf4: { method: "nf4", blockSize: 32 },
   "nf4 with double quantization": { method: "nf4", doubleQuant: true },
   gptq: { method: "gptq", bits: 3, group: 8, calibration: tinyTokens(60) },
+  fp4: { method: "fp4", doubleQuant: true },
+  e2m1: { method: "fp4", levels: "e2m1" },
   hqq: { method: "hqq", bits: 2 },
   "awq, which also changes norms and biases": { method: "awq", calibration: tinyTokens(60) },
   "some layers only": { method: "rtn", bits: 4, include: ["mlp.*"] },

@@ -10,7 +10,7 @@ const small = heavy.map((value) => 0.01 * value);
 
 function groups(
   weights: Float32Array,
-  options: { bits: 2 | 3 | 4 | 8; group: number; p?: number; iterations?: number },
+  options: { bits: 2 | 3 | 4 | 5 | 6 | 8; group: number; p?: number; iterations?: number },
 ) {
   const { bits, group, p = 0.7, iterations = 20 } = options;
   return scope(() => {
@@ -28,7 +28,7 @@ function groups(
 }
 
 describe("hqq", () => {
-  it.each([2, 3, 4, 8] as const)("equals its definition in float64, group by group: %i bits", (bits) => {
+  it.each([2, 3, 4, 5, 6, 8] as const)("equals its definition in float64, group by group: %i bits", (bits) => {
     for (const weights of [heavy, small])
       for (const group of [16, 64])
         for (const { values, scale, zero, error } of groups(weights, { bits, group })) {

@@ -152,9 +152,9 @@ describe("quantize refuses", () => {
       "an unknown method",
       { method: "nf5" },
       OptionError,
-      '[quantize] method is "nf5". Allowed: "awq", "gptq", "hqq", "nf4", "rtn". Did you mean "nf4"?',
+      '[quantize] method is "nf5". Allowed: "awq", "fp4", "gptq", "hqq", "nf4", "rtn". Did you mean "nf4"?',
     ],
-    ["no method", {}, OptionError, '[quantize] No method came. Allowed: "awq", "gptq", "hqq", "nf4", "rtn".'],
+    ["no method", {}, OptionError, '[quantize] No method came. Allowed: "awq", "fp4", "gptq", "hqq", "nf4", "rtn".'],
     [
       "5-bit NF4",
       { method: "nf4", bits: 5 },
@@ -169,9 +169,9 @@ describe("quantize refuses", () => {
     ],
     [
       "a width that does not exist",
-      { method: "rtn", bits: 5 },
+      { method: "rtn", bits: 7 },
       OptionError,
-      "[quantize] bits is 5. Allowed: 2, 3, 4, 8.",
+      "[quantize] bits is 7. Allowed: 2, 3, 4, 5, 6, 8.",
     ],
     [
       "a group that does not divide",
@@ -201,8 +201,8 @@ describe("quantize refuses", () => {
     const one: QuantizeOptions = { method: "nf4", bits: 5 };
     // @ts-expect-error rtn has no blockSize
     const two: QuantizeOptions = { method: "rtn", blockSize: 64 };
-    // @ts-expect-error there are no 5 bits
-    const three: QuantizeOptions = { method: "rtn", bits: 5 };
+    // @ts-expect-error there are no 7 bits
+    const three: QuantizeOptions = { method: "rtn", bits: 7 };
     expect([one, two, three]).toHaveLength(3);
   });
 

@@ -13,7 +13,7 @@ const awkward = Float32Array.from({ length: ROWS * COLUMNS }, (_, i) => {
   return kinds[Math.floor(i / COLUMNS)]!;
 });
 
-const cases = ([2, 3, 4, 8] as const).flatMap((bits) =>
+const cases = ([2, 3, 4, 5, 6, 8] as const).flatMap((bits) =>
   (["channel", 8, 16, 24] as const).flatMap((group) =>
     ([false, true, "restricted"] as const).map((symmetric) => ({ bits, group, symmetric })),
   ),

@@ -6,7 +6,7 @@ import type { Layer } from "./quantizer.js";
 
 // What the quantizers on integer grids share: bits, groups, how a grid is fitted.
 
-const FORMATS = { 2: "int2", 3: "int3", 4: "int4", 8: "int8" } as const;
+const FORMATS = { 2: "int2", 3: "int3", 4: "int4", 5: "int5", 6: "int6", 8: "int8" } as const;
 export type Bits = keyof typeof FORMATS;
 /** Widths of a code. */
 export const BITS = Object.keys(FORMATS).map(Number) as Bits[];
@@ -18,7 +18,7 @@ export type Search = (typeof SEARCHES)[number];
 
 /** Options of every quantizer whose codes are levels of a grid. */
 export interface GroupedOptions {
-  /** Bits of a code: 2, 3, 4 or 8. Default 4. */
+  /** Bits of a code: 2, 3, 4, 5, 6 or 8. Default 4. */
   readonly bits?: Bits;
   /** Inputs that share a scale; must divide every row. Default "channel": the whole row. */
   readonly group?: Group;

@@ -7,6 +7,7 @@ import { checkOptions, custom, signal, type OptionRule } from "../options.js";
 import { noGrad, scope } from "../tensor/scope.js";
 import { awq } from "./awq.js";
 import { isCalibration, readCalibration, type Calibration, type Sequences } from "./calibration.js";
+import { fp4 } from "./fp4.js";
 import { gptq } from "./gptq.js";
 import { hqq } from "./hqq.js";
 import { expectDense, quantizeLayers, type Job, type Plan } from "./layers.js";
@@ -23,6 +24,7 @@ export type { Calibration, CalibrationOptions, LayerInputs } from "./calibration
 export type { InputQuantizer, Quantizer, WeightQuantizer } from "./quantizer.js";
 export type { Preprocessor } from "./preprocessor.js";
 export type { AwqOptions } from "./awq.js";
+export type { Fp4Options } from "./fp4.js";
 export type { GptqOptions } from "./gptq.js";
 export type { HqqOptions } from "./hqq.js";
 export type { MagrOptions } from "./magr.js";
@@ -31,7 +33,7 @@ export type { RtnOptions } from "./rtn.js";
 export { ScaleAdapter, type ScaleChange } from "./scale-adapter.js";
 
 /** The only list of quantizers. */
-export const quantizers = { awq, gptq, hqq, nf4, rtn } as const;
+export const quantizers = { awq, fp4, gptq, hqq, nf4, rtn } as const;
 export type QuantizerName = keyof typeof quantizers;
 /** The only list of what changes weights before they are quantized. */
 export const preprocessors = { magr } as const;
