@@ -808,12 +808,6 @@ export declare function quantizeBlocksAsync(
   block: number,
   job?: number | undefined | null,
 ): Promise<BlockCodes>;
-/**
- * `w[rows, columns]` → nearest levels of a grid for each group of `group` columns (0: the row), ties to even.
- * Asymmetric: the range includes 0, `scale = (max − min)/(2^bits − 1)`, `zeroPoint = round(−min/scale)`. Symmetric:
- * `zeroPoint = 2^(bits − 1)`.
- */
-export declare function quantizeInteger(w: Handle, bits: number, group: number, symmetric: boolean): IntegerCodes;
 /** GPTQ's codes of `w[rows, columns]`; `factor` is that of `gram`. */
 export declare function quantizeGptq(
   w: Handle,

@@ -2,7 +2,8 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { linear, matmul, noGrad, packedLinear, scope, Tensor, type Precision } from "nibble-lab";
-import { quantizeBlocks, quantizeInteger, type PackedMatrix } from "../../kernel/library/lib/tensor/packed.js";
+import { quantizeBlocks, type PackedMatrix } from "../../kernel/library/lib/tensor/packed.js";
+import { quantizeInteger } from "../../kernel/library/lib/tensor/quantize.js";
 
 /** One shape's speeds in GF/s, by contender. */
 export interface Product {
@@ -31,7 +32,7 @@ for (const size of SIZES) {
     group: GROUP,
     ...quantizeBlocks(w, "nf4", GROUP),
   };
-  const int4: PackedMatrix = { ...nf4, format: "int4", ...quantizeInteger(w, 4, GROUP, false) };
+  const int4: PackedMatrix = { ...nf4, format: "int4", ...quantizeInteger(w, { bits: 4, group: GROUP }) };
   for (const m of ROWS.filter((rows) => rows <= 512 || size < 4096)) {
     const [x, dy] = [Tensor.randomNormal([m, size], 1, 2), Tensor.randomNormal([m, size], 1, 3)];
     for (const layout of LAYOUTS) products.push(await race(m, size, layout, { x, dy, w, nf4, int4 }));

@@ -29,15 +29,17 @@ function groups(
 
 describe("hqq", () => {
   it.each([2, 3, 4, 5, 6, 8] as const)("equals its definition in float64, group by group: %i bits", (bits) => {
+    const apart: number[] = [];
     for (const weights of [heavy, small])
       for (const group of [16, 64])
         for (const { values, scale, zero, error } of groups(weights, { bits, group })) {
           const expected = halfQuadratic(values, { bits, p: 0.7, iterations: 20 });
           expect(scale).toBe(Math.fround(expected.scale));
-          // A level that ties may fall either way in float32 and lead elsewhere; never to more error.
           expect(error).toBeLessThanOrEqual(expected.error * 1.02);
-          if (error > expected.error * 0.999) expect(Math.abs(zero - expected.zero)).toBeLessThan(0.05);
+          apart.push(Math.abs(zero - expected.zero));
         }
+    // A level that ties may fall either way in float32 and lead to another zero-point; never to more error.
+    expect(apart.filter((distance) => distance < 0.01).length).toBeGreaterThan(0.9 * apart.length);
   });
 
   it("never has more error than its start, the min-max grid with a zero-point that is not whole", () => {
