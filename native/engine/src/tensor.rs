@@ -1,9 +1,10 @@
 //! Tensors: shape, element type, and bytes that several tensors may share.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytemuck::Pod;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::cpu::buffer::Buffer;
 use crate::device::Device;
@@ -101,29 +102,30 @@ impl Tensor {
         }
     }
 
-    /// Its elements for reading, when they are of this type and in the processor's memory.
+    /// Its elements for reading, when they are of this type and in the processor's memory. An operation may read a tensor
+    /// twice (`matmul(x, x)`): the second read does not wait for a writer who waits for the first to end.
     pub fn read<T: Element>(&self, op: &'static str, name: &'static str) -> Result<Read<'_, T>> {
         self.expect(op, name, T::DTYPE)?;
-        let guard = self.buffer(op, name)?.read().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.buffer(op, name)?.read_recursive();
         Ok(Read { guard, count: self.elements(), element: std::marker::PhantomData })
     }
 
     /// Its elements for writing in place.
     pub fn write<T: Element>(&self, op: &'static str, name: &'static str) -> Result<Write<'_, T>> {
         self.expect(op, name, T::DTYPE)?;
-        let guard = self.buffer(op, name)?.write().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.buffer(op, name)?.write();
         Ok(Write { guard, count: self.elements(), element: std::marker::PhantomData })
     }
 
     /// Its bytes, whatever their type, for reading.
     pub fn read_bytes(&self, op: &'static str, name: &'static str) -> Result<Read<'_, u8>> {
-        let guard = self.buffer(op, name)?.read().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.buffer(op, name)?.read_recursive();
         Ok(Read { guard, count: self.bytes(), element: std::marker::PhantomData })
     }
 
     /// Its bytes, whatever their type, for writing in place.
     pub fn write_bytes(&self, op: &'static str, name: &'static str) -> Result<Write<'_, u8>> {
-        let guard = self.buffer(op, name)?.write().unwrap_or_else(PoisonError::into_inner);
+        let guard = self.buffer(op, name)?.write();
         Ok(Write { guard, count: self.bytes(), element: std::marker::PhantomData })
     }
 

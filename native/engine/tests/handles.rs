@@ -1,6 +1,6 @@
 //! Handles: stale ones, garbage, views, generations.
 
-use nibble_engine::ops::data;
+use nibble_engine::ops::{data, elementwise};
 use nibble_engine::{DType, Engine};
 
 use crate::helpers::{LABEL, read, tensor};
@@ -67,4 +67,21 @@ fn a_reading_shows_the_moment_of_the_call() {
     data::tensor_write(&e, x, &2f32.to_le_bytes()).unwrap();
     e.dispose(x).unwrap();
     assert_eq!(later().unwrap(), 1f32.to_le_bytes());
+}
+
+#[test]
+fn an_operation_reads_a_tensor_twice_while_another_thread_waits_to_write_it() {
+    let e = Engine::default();
+    let x = tensor(&e, &[1], &[1.0]);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            for _ in 0..20_000 {
+                e.dispose(elementwise::add(&e, x, x).unwrap()).unwrap();
+            }
+        });
+        for _ in 0..20_000 {
+            elementwise::scale_in_place(&e, x, 1.0).unwrap();
+        }
+    });
+    assert_eq!(read(&e, x), [1.0]);
 }
