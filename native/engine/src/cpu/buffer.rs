@@ -38,6 +38,7 @@ impl Buffer {
         let fresh = || bytemuck::allocation::try_zeroed_vec(count).ok();
         // Where the system has no more, the shelf still may.
         let lines = fresh().or_else(|| (release_pool() > 0).then(fresh).flatten())?;
+        SHELF.lend(count);
         Some(Buffer { lines })
     }
 
@@ -60,13 +61,12 @@ impl Drop for Buffer {
 
 /// Bytes that lie ready for reuse. They are nobody's: no account counts them.
 pub fn pooled_bytes() -> usize {
-    SHELF.inner.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map_or(0, |shelves| shelves.lines * 64)
+    SHELF.with(|shelves| shelves.lines * 64)
 }
 
 /// Gives the bytes that lie ready for reuse back to the system, and says how many there were.
 pub fn release_pool() -> usize {
-    let shelves = SHELF.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
-    shelves.map_or(0, |shelves| shelves.lines * 64)
+    SHELF.with(Shelves::clear) * 64
 }
 
 /// Freed buffers by size. Training asks for the same sizes in every step.
@@ -77,41 +77,69 @@ struct Shelf {
 #[derive(Default)]
 struct Shelves {
     by_count: HashMap<usize, Vec<Vec<Line>>>,
+    /// Lines that lie here.
     lines: usize,
+    /// Lines that are in use, in buffers that will come here.
+    lent: usize,
 }
 
 /// Smaller buffers are left to the system's allocator, which reuses them itself.
 const SMALLEST_KEPT: usize = (128 << 10) / 64;
-/// The most that lies on the shelf.
+/// The most that lies on the shelf, unless more is in use: a large model's step frees as much as it will ask for again.
 const MOST_KEPT: usize = (384 << 20) / 64;
 
 static SHELF: Shelf = Shelf { inner: Mutex::new(None) };
 
 impl Shelf {
+    fn with<R>(&self, f: impl FnOnce(&mut Shelves) -> R) -> R {
+        f(self.inner.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default())
+    }
+
     fn take(&self, count: usize) -> Option<Vec<Line>> {
         if count < SMALLEST_KEPT {
             return None;
         }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let shelves = inner.as_mut()?;
-        let lines = shelves.by_count.get_mut(&count)?.pop()?;
-        shelves.lines -= count;
-        Some(lines)
+        self.with(|shelves| {
+            let lines = shelves.by_count.get_mut(&count)?.pop()?;
+            shelves.lines -= count;
+            shelves.lent += count;
+            Some(lines)
+        })
+    }
+
+    fn lend(&self, count: usize) {
+        if count >= SMALLEST_KEPT {
+            self.with(|shelves| shelves.lent += count);
+        }
     }
 
     fn put(&self, lines: Vec<Line>) {
         let count = lines.len();
-        if !(SMALLEST_KEPT..=MOST_KEPT / 2).contains(&count) {
+        if count < SMALLEST_KEPT {
             return;
         }
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let shelves = inner.get_or_insert_default();
-        if shelves.lines + count > MOST_KEPT {
-            // Sizes have changed (another model, another batch): start again.
-            shelves.by_count.clear();
-            shelves.lines = 0;
-        }
-        shelves.lines += count;
-        shelves.by_count.entry(count).or_default().push(lines);
+        let dropped = self.with(|shelves| {
+            shelves.lent -= count;
+            let most = MOST_KEPT.max(shelves.lent);
+            if count > most / 2 {
+                return Some(lines);
+            }
+            if shelves.lines + count > most {
+                // Sizes have changed (another model, another batch): start again.
+                shelves.clear();
+            }
+            shelves.lines += count;
+            shelves.by_count.entry(count).or_default().push(lines);
+            None
+        });
+        drop(dropped);
+    }
+}
+
+impl Shelves {
+    /// Empties the shelf; returns the lines that lay there.
+    fn clear(&mut self) -> usize {
+        self.by_count.clear();
+        std::mem::take(&mut self.lines)
     }
 }
