@@ -79,7 +79,7 @@ describe("safetensors", () => {
     await expect(opened.read("norm.wieght")).rejects.toThrow(OptionError);
     await expect(opened.read("norm.wieght")).rejects.toThrow('Did you mean "norm.weight"?');
     await expect(opened.read("norm.weight")).rejects.toThrow(UnsupportedError);
-    await expect(opened.read("norm.weight")).rejects.toThrow("Supported: BF16, F16, F32, I32, U8.");
+    await expect(opened.read("norm.weight")).rejects.toThrow("Supported: BF16, F16, F32, I32, I8, U8.");
     await opened.close();
   });
 
