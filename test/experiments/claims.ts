@@ -74,8 +74,13 @@ async function scales(): Promise<void> {
     for (const group of ["channel", GROUP] as const) {
       const rtn = { method: "rtn", bits, group } as const;
       await variant("scales", bits, `PEQA on rtn, ${span(group)}`, rtn, { method: "peqa" });
+      const gptq = { method: "gptq", bits, group, calibration: texts.calibration } as const;
+      await variant("scales", bits, `PEQA on gptq, ${span(group)}`, gptq, { method: "peqa" });
     }
     await variant("scales", bits, "QAT, a scale a row", null, { method: "qat", bits });
+    const gptq = { method: "gptq", bits, calibration: texts.calibration } as const;
+    const few = { method: "lora", rank: 4, targets: ["q_proj", "v_proj"] } as const;
+    await variant("scales", bits, "LoRA on q and v, gptq below", gptq, few);
   }
 }
 
@@ -90,6 +95,7 @@ async function precision(): Promise<void> {
 async function initializers(): Promise<void> {
   for (const bits of BITS) {
     const rtn = { method: "rtn", bits, group: GROUP } as const;
+    const gptq = { method: "gptq", bits, group: GROUP, calibration: texts.calibration } as const;
     const original = model;
     const { calibration } = texts;
     const starts: [string, QuantizeOptions, InitializeOptions][] = [
@@ -98,6 +104,9 @@ async function initializers(): Promise<void> {
       ["svd on rtn", rtn, { method: "svd", original }],
       ["loftq on rtn", rtn, { method: "loftq", original }],
       ["cloq on rtn", rtn, { method: "cloq", original, calibration }],
+      ["gaussian on gptq", gptq, { method: "gaussian" }],
+      ["cloq on gptq", gptq, { method: "cloq", original, calibration }],
+      ["cloq on magr and gptq", { ...gptq, preprocess: "magr" }, { method: "cloq", original, calibration }],
     ];
     for (const [name, below, start] of starts) {
       await variant("initializers", bits, name, below, { method: "lora", rank: RANK }, start);

@@ -163,7 +163,7 @@ export {
   ScaleAdapter,
   type ScaleChange,
 } from "./quantization/index.js";
-export { loftq, peqa, qlora } from "./tuners/presets.js";
+export { cloq, gptqLora, loftq, peqa, qlora, type CalibratedOptions } from "./tuners/presets.js";
 export {
   Adapter,
   adapterInitializers,

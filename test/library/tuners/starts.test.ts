@@ -35,6 +35,11 @@ describe("starts on pocket at 2 bits", () => {
       svd: [below, { method: "svd", original }],
       loftq: [below, { method: "loftq", original }],
       cloq: [below, { method: "cloq", original, calibration }],
+      "gptq, zero": [{ ...below, method: "gptq", calibration }, { method: "gaussian" }],
+      "gptq, cloq": [
+        { ...below, method: "gptq", calibration },
+        { method: "cloq", original, calibration },
+      ],
     };
     for (const [name, [quantizer, start]] of Object.entries(starts)) {
       using small = await quantize(model, quantizer);
@@ -44,9 +49,11 @@ describe("starts on pocket at 2 bits", () => {
   });
   afterAll(() => model.dispose());
 
-  it("are ordered as the papers say: nothing > LoftQ > CLoQ on the same codes", () => {
+  it("are ordered as the papers say: nothing > LoftQ > CLoQ on the same codes > CLoQ on GPTQ's", () => {
     expect(mean("zero")).toBeGreaterThan(mean("loftq"));
     expect(mean("loftq")).toBeGreaterThan(mean("cloq"));
+    expect(mean("cloq")).toBeGreaterThan(mean("gptq, cloq"));
+    expect(mean("gptq, zero")).toBeGreaterThan(mean("gptq, cloq"));
   });
 
   it("CLoQ ≤ SVD ≤ nothing on the same codes, in every layer", () => {
