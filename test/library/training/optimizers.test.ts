@@ -111,7 +111,7 @@ describe("optimizers", () => {
       [{ groups: [{ names: "embed.*", weightDecay: -1 }] }, "weightDecay is -1"],
       [{ groups: [{ weightDecay: 1 }] }, "A group has no names"],
       [{ optimizer: "adam" }, 'Did you mean "adamw"?'],
-      [{ optimizer: "lion", nesterov: true }, "muon and sgd has it."],
+      [{ optimizer: "lion", nesterov: true }, "muon and sgd have it."],
       [{ optimizer: "sgd", momentum: 1 }, "momentum is 1. Allowed: a number from 0 to below 1."],
       [{ weightDecay: Number.NaN }, "weightDecay is NaN"],
     ];
