@@ -49,6 +49,7 @@ pub fn quantize(cancel: &Cancel, format: Format, w: &[f32], block: usize) -> Res
     let mut scales = vec![0.0f32; whole];
     let finite = AtomicBool::new(true);
     let per_task = pool::rows_per_task(block);
+    // Not inlined into the instruction sets: measured, wider vectors make counting thresholds slower.
     pool::blocks2(cancel, (&mut codes, block / 2), (&mut scales, 1), per_task, |first, codes, scales| {
         let blocks = wholes[first * block..].chunks_exact(block);
         for ((w, codes), scale) in blocks.zip(codes.chunks_exact_mut(block / 2)).zip(scales) {

@@ -28,11 +28,17 @@ pub fn clip(cancel: &Cancel, w: &[f32], layout: Layout, gram: &[f32], grid: Grid
         let mut product = vec![0.0f32; rows * width];
         for share in 0..SHARES {
             let limit = |row: usize| largest(group(row)) * (1.0 - share as f32 / 20.0);
-            pool::rows(cancel, &mut difference, width, |first, out| {
-                for (n, out) in out.chunks_exact_mut(width).enumerate() {
-                    rounding_error(grid, group(first + n), limit(first + n), out);
-                }
-            })?;
+            pool::rows(
+                cancel,
+                &mut difference,
+                width,
+                #[inline(always)]
+                |first, out| {
+                    for (n, out) in out.chunks_exact_mut(width).enumerate() {
+                        rounding_error(grid, group(first + n), limit(first + n), out);
+                    }
+                },
+            )?;
             let (delta, h) = (
                 MatRef { data: &difference, transposed: false, stride: width },
                 MatRef { data: &gram[start * columns + start..], transposed: false, stride: columns },

@@ -57,15 +57,21 @@ pub fn quantize(cancel: &Cancel, w: &[f32], layout: Layout, factor: Factor, opti
     let mut codes = layout.codes(options.grid.bits);
     let bytes = int::row_bytes(columns, options.grid.bits);
     let levels = &run.levels;
-    pool::rows(cancel, &mut codes.codes, bytes, |first, codes| {
-        let mut row_levels = vec![0u8; columns];
-        for (n, codes) in codes.chunks_exact_mut(bytes.max(1)).enumerate() {
-            for (step, &column) in factor.order.iter().enumerate() {
-                row_levels[column as usize] = levels[step * rows + first + n];
+    pool::rows(
+        cancel,
+        &mut codes.codes,
+        bytes,
+        #[inline(always)]
+        |first, codes| {
+            let mut row_levels = vec![0u8; columns];
+            for (n, codes) in codes.chunks_exact_mut(bytes.max(1)).enumerate() {
+                for (step, &column) in factor.order.iter().enumerate() {
+                    row_levels[column as usize] = levels[step * rows + first + n];
+                }
+                int::pack_row(&row_levels, options.grid.bits, codes);
             }
-            int::pack_row(&row_levels, options.grid.bits, codes);
-        }
-    })?;
+        },
+    )?;
     let groups = layout.groups();
     let by_row: Vec<_> = (0..rows).flat_map(|row| (0..groups).map(move |group| (row, group))).collect();
     let params: Vec<_> = by_row.into_iter().map(|(row, group)| run.params[group * rows + row]).collect();
@@ -113,13 +119,18 @@ impl<'a> Run<'a> {
         let groups = layout.groups();
         let mut params = vec![(0.0, 0.0); groups * rows];
         if options.static_grids || groups <= 1 {
-            let fitted = pool::map(cancel, rows, |row| {
-                let mut row: Vec<f32> = w[row * columns..(row + 1) * columns].to_vec();
-                for (w, &dead) in row.iter_mut().zip(factor.dead) {
-                    *w = if dead { 0.0 } else { *w };
-                }
-                row.chunks(layout.size()).map(|w| options.grid.fit(w)).collect::<Vec<_>>()
-            })?;
+            let fitted = pool::map(
+                cancel,
+                rows,
+                #[inline(always)]
+                |row| {
+                    let mut row: Vec<f32> = w[row * columns..(row + 1) * columns].to_vec();
+                    for (w, &dead) in row.iter_mut().zip(factor.dead) {
+                        *w = if dead { 0.0 } else { *w };
+                    }
+                    row.chunks(layout.size()).map(|w| options.grid.fit(w)).collect::<Vec<_>>()
+                },
+            )?;
             for (row, fitted) in fitted.into_iter().enumerate() {
                 for (group, fitted) in fitted.into_iter().enumerate() {
                     params[group * rows + row] = fitted;
@@ -150,9 +161,12 @@ impl<'a> Run<'a> {
     /// Quantizes the columns of a block; returns `(w − ŵ)/U_ii`, `[block, rows]`.
     fn block(&mut self, start: usize, end: usize) -> Result<Vec<f32>> {
         let rows = self.layout.rows;
-        let panels = pool::map(self.cancel, rows.div_ceil(ROWS), |task| {
-            self.panel(start, end, task * ROWS, rows.min((task + 1) * ROWS))
-        })?;
+        let panels = pool::map(
+            self.cancel,
+            rows.div_ceil(ROWS),
+            #[inline(always)]
+            |task| self.panel(start, end, task * ROWS, rows.min((task + 1) * ROWS)),
+        )?;
         let mut error = vec![0.0f32; (end - start) * rows];
         let first_group = start.div_ceil(self.layout.size());
         for (task, panel) in panels.into_iter().enumerate() {

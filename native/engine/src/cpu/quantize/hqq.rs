@@ -24,7 +24,14 @@ const KAPPA: f32 = 1.01;
 /// Alternates `e = shrink(w − ŵ, β)` and `z = mean(q − (w − e)/s)`, β growing by 1 %; of all zero points met, each group
 /// keeps that of least mean `|w − ŵ|`.
 pub fn quantize(cancel: &Cancel, w: &[f32], layout: Layout, options: Options) -> Result<Codes> {
-    by_rows(cancel, w, layout, options.bits, |w, levels| group(w, levels, options))
+    by_rows(
+        cancel,
+        w,
+        layout,
+        options.bits,
+        #[inline(always)]
+        |w, levels| group(w, levels, options),
+    )
 }
 
 #[inline(always)]

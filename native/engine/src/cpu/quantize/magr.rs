@@ -28,26 +28,39 @@ pub fn reduce(
     let mut levels = vec![0.0f32; rows * layout.groups()];
     let h = MatRef { data: gram, transposed: false, stride: columns };
     for _ in 0..iterations {
-        pool::rows(cancel, &mut difference, columns, |first, out| {
-            let at = first * columns..first * columns + out.len();
-            for ((out, &reduced), &w) in out.iter_mut().zip(&reduced[at.clone()]).zip(&w[at]) {
-                *out = reduced - w;
-            }
-        })?;
+        pool::rows(
+            cancel,
+            &mut difference,
+            columns,
+            #[inline(always)]
+            |first, out| {
+                let at = first * columns..first * columns + out.len();
+                for ((out, &reduced), &w) in out.iter_mut().zip(&reduced[at.clone()]).zip(&w[at]) {
+                    *out = reduced - w;
+                }
+            },
+        )?;
         let moved = MatRef { data: &difference, transposed: false, stride: columns };
         let step = (-1.0 / lambda) as f32;
         gemm::matmul(rows, columns, columns, moved, h, step, &mut reduced, true, cancel)?;
         let (w, levels) = ((&mut reduced[..], columns), (&mut levels[..], layout.groups()));
-        pool::blocks2(cancel, w, levels, pool::rows_per_task(columns), |_, w, levels| {
-            let rows = w.chunks_exact_mut(columns.max(1));
-            let groups = rows.flat_map(|row| row.chunks_mut(layout.size()));
-            for (w, level) in groups.zip(levels) {
-                *level = clamp_level(w, alpha, *level);
-                for w in w {
-                    *w = w.max(-*level).min(*level);
+        pool::blocks2(
+            cancel,
+            w,
+            levels,
+            pool::rows_per_task(columns),
+            #[inline(always)]
+            |_, w, levels| {
+                let rows = w.chunks_exact_mut(columns.max(1));
+                let groups = rows.flat_map(|row| row.chunks_mut(layout.size()));
+                for (w, level) in groups.zip(levels) {
+                    *level = clamp_level(w, alpha, *level);
+                    for w in w {
+                        *w = w.max(-*level).min(*level);
+                    }
                 }
-            }
-        })?;
+            },
+        )?;
     }
     Ok(reduced)
 }
