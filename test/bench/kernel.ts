@@ -20,7 +20,12 @@ interface Words {
   readonly spinAfterAwait: string;
   readonly awaitForEver: string;
   readonly lines: (count: number) => string;
-  readonly member: string;
+  /** One print of so many characters. */
+  readonly print: (characters: number) => string;
+  /** So many prints of 10,000 characters each. */
+  readonly flood: (prints: number) => string;
+  /** Begins the name of a member; a front end asks about another text each time. */
+  readonly member: (attempt: number) => string;
   readonly typed: (cell: number) => string;
 }
 
@@ -32,6 +37,7 @@ const SETTLE_MS = 3000;
 const CELLS = 60;
 const REPEATS = 20;
 const LINES = 100_000;
+const FLOODS = 3;
 /** What takes longer than this counts as never. */
 const LIMIT_MS = 15_000;
 
@@ -40,7 +46,9 @@ const TYPESCRIPT: Words = {
   spinAfterAwait: "await new Promise((resolve) => setTimeout(resolve, 1)); for (;;);",
   awaitForEver: "await new Promise(() => {})",
   lines: (count) => `for (let line = 0; line < ${count}; line++) console.log("line " + line)`,
-  member: "Math.hyp",
+  print: (characters) => `console.log("x".repeat(${characters}))`,
+  flood: (prints) => `for (let n = 0; n < ${prints}; n++) process.stdout.write("x".repeat(9999) + "\\n")`,
+  member: (attempt) => `const length${attempt} = Math.hyp`,
   typed: (cell) => `interface Point${cell} { readonly x: number; readonly y: number; readonly label?: string }
 class Cloud${cell}<T extends Point${cell}> {
   private readonly points: T[] = [];
@@ -60,7 +68,9 @@ const PYTHON: Words = {
   spinAfterAwait: "import asyncio\nawait asyncio.sleep(0.001)\nwhile True: pass",
   awaitForEver: "import asyncio\nawait asyncio.Event().wait()",
   lines: (count) => `for line in range(${count}): print("line", line)`,
-  member: "import math\nmath.hyp",
+  print: (characters) => `print("x" * ${characters})`,
+  flood: (prints) => `for n in range(${prints}): print("x" * 9999)`,
+  member: (attempt) => `import math\nlength${attempt} = math.hyp`,
   typed: (cell) => `class Cloud${cell}:\n  def __init__(self): self.points = []\n  def add(self, x, y):
     self.points.append((x, y))\n    return self\n  @property\n  def centre(self):
     n = len(self.points)\n    return {"x": sum(x for x, _ in self.points) / n, "y": sum(y for _, y in self.points) / n}
@@ -129,6 +139,7 @@ async function measure(rival: Rival): Promise<Measured> {
   await sleep(SETTLE_MS);
   await answers(client, rival, note);
   await output(client, rival, note);
+  await underOutput(client, rival, note);
   note("memory at the end", "bytes", memoryOf(client.process.pid!));
   await client.kill();
   await interrupts(rival, note);
@@ -160,14 +171,21 @@ async function answers(client: Client, { words, name }: Rival, note: Note): Prom
     await done(client, "%types off");
     note(`1 + 1 after ${CELLS} cells, types off`, "ms", await repeated(() => replied(client, "1 + 1")));
   }
-  const complete = () =>
-    timed(client.request("shell", "complete_request", { code: words.member, cursor_pos: words.member.length }));
+  const complete = completion(client, words);
   await complete();
   note("completion, idle", "ms", await repeated(complete));
   note("completion, busy", "ms", await whileBusy(client, words, complete));
   const control = () => timed(client.request("control", "kernel_info_request"));
   note("control, busy", "ms", await whileBusy(client, words, control));
   note("heartbeat, busy", "ms", await whileBusy(client, words, () => timed(client.heartbeat("beat"))));
+}
+
+function completion(client: Client, { member }: Words): () => Promise<number> {
+  let attempt = 0;
+  return () => {
+    const code = member(++attempt);
+    return timed(client.request("shell", "complete_request", { code, cursor_pos: code.length }));
+  };
 }
 
 /** Of the answers that came while the cell ran; the first where none did. */
@@ -194,6 +212,32 @@ async function output(client: Client, { words }: Rival, note: Note): Promise<voi
   note(`${LINES} lines, to idle`, "ms", executed === null ? Infinity : performance.now() - start);
   const lines = (messages: readonly Message[]) => streamText(messages).split("\n").length - 1;
   note(`${LINES} lines, arrived by idle`, "lines", lines(executed?.published ?? client.iopub));
+}
+
+/** The longest that an answer took while a cell floods the client, which reads all of it in the same thread. */
+async function underOutput(client: Client, { words }: Rival, note: Note): Promise<void> {
+  const complete = completion(client, words);
+  const asks = {
+    heartbeat: () => timed(client.heartbeat("beat")),
+    control: () => timed(client.request("control", "kernel_info_request")),
+    completion: complete,
+  };
+  const cells = { "100k prints": words.lines(LINES), "a 50 MB print": words.print(50e6), "1 GB": words.flood(100_000) };
+  for (const [cell, code] of Object.entries(cells)) {
+    await complete();
+    const worst = new Map<string, number>();
+    for (let run = 0; run < FLOODS; run++) {
+      const id = await client.start(code);
+      let isOver = false;
+      const reply = within(client.reply(id)).then(() => (isOver = true));
+      while (!isOver) {
+        for (const [name, ask] of Object.entries(asks)) worst.set(name, Math.max(worst.get(name) ?? 0, await ask()));
+        await sleep(5);
+      }
+      await reply;
+    }
+    for (const [name, value] of worst) note(`${name} during ${cell}, worst`, "ms", value);
+  }
 }
 
 async function interrupts(rival: Rival, note: Note): Promise<void> {

@@ -1,11 +1,15 @@
 import ts from "#typescript";
 import { declaredAt, type Declared } from "./declarations.js";
 
-/** Which cell each name of the notebook comes from now, as one line of TypeScript for the cells after it. */
-export class CellNames {
-  private readonly names = new Map<string, Declared & { readonly module: string }>();
+export interface Name extends Declared {
+  /** How a neighbour imports the cell that declares it. */
+  readonly module: string;
+}
 
-  /** @param module how a neighbour imports the cell */
+/** Which cell each name of the notebook comes from now. */
+export class CellNames {
+  private readonly names = new Map<string, Name>();
+
   add(module: string, declared: readonly Declared[]): void {
     const typesAsWell = new Set(declared.filter(({ kind }) => kind === "type").map(({ name }) => name));
     for (const one of declared) {
@@ -19,32 +23,48 @@ export class CellNames {
     this.names.clear();
   }
 
-  /** Brings in the names of earlier cells that `source` mentions, but for those that it declares itself. */
-  headerFor(source: string, declared: readonly Declared[]): string {
-    const own = new Set(declared.map(({ name }) => name));
+  /** The names that `source` mentions, but for those that it declares itself. */
+  mentioned(source: string, declared: readonly Declared[]): Name[] {
     const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
-    return this.header((name) => words.has(name) && !own.has(name));
+    return this.all(declared).filter(({ name }) => words.has(name));
   }
 
-  /** Brings in every name of earlier cells, but for those that the cell declares itself. */
-  fullHeader(declared: readonly Declared[]): string {
+  /** Every name, but for those that the cell declares itself. */
+  all(declared: readonly Declared[]): Name[] {
     const own = new Set(declared.map(({ name }) => name));
-    return this.header((name) => !own.has(name));
+    return [...this.names.values()].filter(({ name }) => !own.has(name));
   }
+}
 
-  private header(isWanted: (name: string) => boolean): string {
-    const parts: string[] = [];
-    const byModule = new Map<string, string[]>();
-    for (const { name, kind, module } of this.names.values()) {
-      if (!isWanted(name)) continue;
-      // An import cannot be assigned to: what may be is declared.
-      if (kind === "let" || kind === "const")
-        parts.push(`declare ${kind} ${name}: typeof import("${module}").${name};`);
-      else byModule.set(module, [...(byModule.get(module) ?? []), name]);
-    }
-    for (const [module, names] of byModule) parts.push(`import { ${names.join(", ")} } from "${module}";`);
-    return parts.join(" ");
-  }
+/** Brings in names from the cells that declare them: a later cell that defines one anew changes nothing here. */
+export function importingEach(names: readonly Name[]): string {
+  return [...byModule(names)].map(([module, from]) => importing(from, module)).join(" ");
+}
+
+/** Brings in names through one module, for instance that of all cells: with the same imports, most of a program is used again. */
+export function importing(names: readonly Name[], module: string): string {
+  // An import cannot be assigned to: what may be is declared.
+  const isVariable = ({ kind }: Name): boolean => kind === "let" || kind === "const";
+  const imports = names.map((name) => (isVariable(name) ? `${name.name} as __nibble_${name.name}` : name.name));
+  const variables = names
+    .filter(isVariable)
+    .map(({ kind, name }) => `declare ${kind} ${name}: typeof __nibble_${name};`);
+  return [`import { ${imports.join(", ")} } from "${module}";`, ...variables].join(" ");
+}
+
+/** The module of all cells: each name as the latest one defines it. */
+export function cellsModule(cells: readonly string[], names: readonly Name[]): string {
+  const imports = cells.map((cell) => `import "${cell}";`);
+  const exports = [...byModule(names)].map(
+    ([module, from]) => `export { ${from.map(({ name }) => name).join(", ")} } from "${module}";`,
+  );
+  return [...imports, ...exports, "export {};"].join("\n");
+}
+
+function byModule(names: readonly Name[]): Map<string, Name[]> {
+  const modules = new Map<string, Name[]>();
+  for (const name of names) modules.set(name.module, [...(modules.get(name.module) ?? []), name]);
+  return modules;
 }
 
 /** What a cell declares, also where it does not parse to its end. */

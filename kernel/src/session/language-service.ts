@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import ts from "#typescript";
-import { CellNames, cellModule, declaredIn } from "./cell-names.js";
+import { CellNames, importingEach, cellModule, cellsModule, declaredIn, importing, type Name } from "./cell-names.js";
 import type { Declared } from "./declarations.js";
 import { typeProblem, type TypeProblem } from "./diagnostics.js";
 import { KERNEL_GLOBALS_TYPES } from "./kernel-globals.js";
@@ -12,8 +12,10 @@ const MOST_ENTRIES = 500;
 const SIGNATURES = 100;
 const UNCHECKED = /^\s*\/\/\s*@ts-nocheck\b/;
 const AUGMENTS = /\bdeclare\s+(global|module)\b/;
-/** What nearly every notebook imports: its types are read before the first question. */
-const WARM_UP = 'import "nibble-lab";';
+/** What nearly every notebook uses: its types are read and resolved before the first question. */
+const WARM_UP = `import "nibble-lab";
+for (const name of [1, 2].map((n) => \`\${n}\`)) console.log(name, Math.max(1, 2));
+process.stdout.write(await Promise.resolve("") + JSON.stringify({}));`;
 
 /**
  * TypeScript's language service over the cells of a notebook. Each executed cell is a module of its own, and the next one
@@ -42,15 +44,18 @@ export class LanguageService {
 
   warm(): void {
     this.check(WARM_UP);
+    this.complete("", 0);
   }
 
   addCell(count: number, source: string, declared: readonly Declared[]): void {
     if (declared.length === 0 && !AUGMENTS.test(source)) return; // nothing that a later cell could see
     const name = `__nibble_cell_${count}`;
-    this.write(join(this.folder, `${name}.ts`), cellModule(this.names.headerFor(source, declared), source, declared));
+    const header = importingEach(this.names.mentioned(source, declared));
+    this.write(join(this.folder, `${name}.ts`), cellModule(header, source, declared));
     this.names.add(`./${name}.js`, declared);
     this.cells.add(name);
-    this.write(this.cellsFile, [...this.cells].map((cell) => `import "./${cell}.js";`).join("\n"));
+    const cells = [...this.cells].map((cell) => `./${cell}.js`);
+    this.write(this.cellsFile, cellsModule(cells, this.names.all([])));
   }
 
   forget(): void {
@@ -63,7 +68,7 @@ export class LanguageService {
   /** Mistakes in the types of a cell. One that does not parse has none: that is told by who compiles it. */
   check(source: string): TypeProblem[] {
     if (UNCHECKED.test(source)) return [];
-    const shift = this.draft(source, this.names.headerFor(source, declaredIn(source)));
+    const shift = this.draft(source, this.names.mentioned(source, declaredIn(source)));
     if (this.service.getSyntacticDiagnostics(this.draftFile).length > 0) return [];
     return this.service
       .getSemanticDiagnostics(this.draftFile)
@@ -72,7 +77,7 @@ export class LanguageService {
   }
 
   complete(source: string, offset: number): Completions {
-    const shift = this.draft(source, this.names.fullHeader(declaredIn(source)));
+    const shift = this.draft(source, this.names.all(declaredIn(source)));
     const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, {
       includeCompletionsForModuleExports: false,
       includeSymbol: true,
@@ -90,7 +95,7 @@ export class LanguageService {
   }
 
   inspect(source: string, offset: number): Inspection | null {
-    const shift = this.draft(source, this.names.headerFor(source, declaredIn(source)));
+    const shift = this.draft(source, this.names.mentioned(source, declaredIn(source)));
     const quickInfo = (at: number) => this.service.getQuickInfoAtPosition(this.draftFile, at + shift);
     const info = quickInfo(offset) ?? (offset > 0 ? quickInfo(offset - 1) : undefined);
     if (info === undefined) return null;
@@ -134,7 +139,8 @@ export class LanguageService {
   }
 
   /** Puts the cell being written in its place; the result is how far it moved. */
-  private draft(source: string, header: string): number {
+  private draft(source: string, names: readonly Name[]): number {
+    const header = importing(names, "./__nibble_cells.js");
     this.write(this.draftFile, `${header}\n${source}\nexport {};`);
     return header.length + 1;
   }
