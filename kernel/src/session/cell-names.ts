@@ -23,16 +23,20 @@ export class CellNames {
     this.names.clear();
   }
 
-  /** The names that `source` mentions, but for those that it declares itself. */
-  mentioned(source: string, declared: readonly Declared[]): Name[] {
+  /**
+   * The names that `source` can mean, but for those that it declares itself.
+   *
+   * @param prefix of a word that is being written: any name may begin so
+   */
+  usedIn(source: string, declared: readonly Declared[], prefix: string | null = null): Name[] {
+    const own = new Set(declared.map(({ name }) => name));
     const words = new Set(source.match(/[\p{ID_Start}$_][\p{ID_Continue}$\u200c\u200d]*/gu));
-    return this.all(declared).filter(({ name }) => words.has(name));
+    const isUsed = (name: string): boolean => words.has(name) || (prefix !== null && name.startsWith(prefix));
+    return this.all().filter(({ name }) => !own.has(name) && isUsed(name));
   }
 
-  /** Every name, but for those that the cell declares itself. */
-  all(declared: readonly Declared[]): Name[] {
-    const own = new Set(declared.map(({ name }) => name));
-    return [...this.names.values()].filter(({ name }) => !own.has(name));
+  all(): Name[] {
+    return [...this.names.values()];
   }
 }
 

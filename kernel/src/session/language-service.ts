@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import ts from "#typescript";
 import { CellNames, importingEach, cellModule, cellsModule, declaredIn, importing, type Name } from "./cell-names.js";
+import { isMember, wordBefore } from "./cursor.js";
 import type { Declared } from "./declarations.js";
 import { typeProblem, type TypeProblem } from "./diagnostics.js";
 import { KERNEL_GLOBALS_TYPES } from "./kernel-globals.js";
@@ -50,12 +51,12 @@ export class LanguageService {
   addCell(count: number, source: string, declared: readonly Declared[]): void {
     if (declared.length === 0 && !AUGMENTS.test(source)) return; // nothing that a later cell could see
     const name = `__nibble_cell_${count}`;
-    const header = importingEach(this.names.mentioned(source, declared));
+    const header = importingEach(this.names.usedIn(source, declared));
     this.write(join(this.folder, `${name}.ts`), cellModule(header, source, declared));
     this.names.add(`./${name}.js`, declared);
     this.cells.add(name);
     const cells = [...this.cells].map((cell) => `./${cell}.js`);
-    this.write(this.cellsFile, cellsModule(cells, this.names.all([])));
+    this.write(this.cellsFile, cellsModule(cells, this.names.all()));
   }
 
   forget(): void {
@@ -68,7 +69,7 @@ export class LanguageService {
   /** Mistakes in the types of a cell. One that does not parse has none: that is told by who compiles it. */
   check(source: string): TypeProblem[] {
     if (UNCHECKED.test(source)) return [];
-    const shift = this.draft(source, this.names.mentioned(source, declaredIn(source)));
+    const shift = this.draft(source, this.names.usedIn(source, declaredIn(source)));
     if (this.service.getSyntacticDiagnostics(this.draftFile).length > 0) return [];
     return this.service
       .getSemanticDiagnostics(this.draftFile)
@@ -77,7 +78,9 @@ export class LanguageService {
   }
 
   complete(source: string, offset: number): Completions {
-    const shift = this.draft(source, this.names.all(declaredIn(source)));
+    const word = wordBefore(source, offset);
+    const prefix = isMember(source, offset) ? null : word;
+    const shift = this.draft(source, this.names.usedIn(source, declaredIn(source), prefix));
     const found = this.service.getCompletionsAtPosition(this.draftFile, offset + shift, {
       includeCompletionsForModuleExports: false,
       includeSymbol: true,
@@ -85,7 +88,7 @@ export class LanguageService {
     });
     // Inside a string not the word is replaced but what the service says: a part of a path, all of a text.
     const span = found?.optionalReplacementSpan ?? found?.entries[0]?.replacementSpan;
-    const start = span !== undefined && span.start - shift <= offset ? span.start - shift : wordStart(source, offset);
+    const start = span !== undefined && span.start - shift <= offset ? span.start - shift : offset - word.length;
     const typed = source.slice(start, offset);
     const entries = (found?.entries ?? []).filter((entry) => entry.name.startsWith(typed) && !isOurs(entry.name));
     const sorted = entries
@@ -95,7 +98,7 @@ export class LanguageService {
   }
 
   inspect(source: string, offset: number): Inspection | null {
-    const shift = this.draft(source, this.names.mentioned(source, declaredIn(source)));
+    const shift = this.draft(source, this.names.usedIn(source, declaredIn(source)));
     const quickInfo = (at: number) => this.service.getQuickInfoAtPosition(this.draftFile, at + shift);
     const info = quickInfo(offset) ?? (offset > 0 ? quickInfo(offset - 1) : undefined);
     if (info === undefined) return null;
@@ -157,10 +160,6 @@ const internal = ts as unknown as { getTouchingPropertyName(file: ts.SourceFile,
 /** Names that only the generated lines use. */
 function isOurs(name: string): boolean {
   return name.startsWith("__nibble_") || name.startsWith("Nibble");
-}
-
-function wordStart(source: string, offset: number): number {
-  return offset - (/[\p{ID_Continue}$]*$/u.exec(source.slice(0, offset))?.[0].length ?? 0);
 }
 
 function withoutImports(text: string): string {

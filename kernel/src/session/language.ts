@@ -1,4 +1,5 @@
 import { codePointsToUnits, unitsToCodePoints, type Content } from "../jupyter/protocol.js";
+import { isMember, wordBefore } from "./cursor.js";
 import type { Declared } from "./declarations.js";
 import type { TypeProblem } from "./diagnostics.js";
 import { WorkerClient } from "./worker-client.js";
@@ -136,14 +137,6 @@ async function isPendingAfter(answer: Promise<unknown>, limitMs: number): Promis
   const isLate = await Promise.race([answer.then(() => false), late]);
   clearTimeout(timer);
   return isLate;
-}
-
-function wordBefore(source: string, offset: number): string {
-  return /[\p{ID_Continue}$]*$/u.exec(source.slice(0, offset))?.[0] ?? "";
-}
-
-function isMember(source: string, offset: number): boolean {
-  return /\.\s*$/.test(source.slice(0, offset - wordBefore(source, offset).length));
 }
 
 /** Names that begin as the word at the cursor does, from earlier cells and from this one. */
