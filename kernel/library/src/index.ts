@@ -124,7 +124,7 @@ export { LayerNorm, RmsNorm } from "./nn/norm.js";
 export { SafetensorsFile, writeSafetensors } from "./io/safetensors.js";
 
 export type { ModelConfig } from "./models/config.js";
-export { createModel, type NewModelConfig } from "./models/create.js";
+export { createModel, type CreateOptions, type NewModelConfig } from "./models/create.js";
 export { models, type ModelType } from "./models/families.js";
 export type { Generation, GenerateOptions } from "./models/generate.js";
 export { hookNames, type Hook, type Hooks } from "./models/hooks.js";
@@ -134,7 +134,7 @@ export { saveModel } from "./models/save.js";
 export { Tokenizer } from "./models/tokenizer.js";
 
 export { data, TextDataset } from "./data/index.js";
-export type { TokenSource } from "./data/tokens.js";
+export type { TokenSource, WeightedTokens } from "./data/tokens.js";
 
 export { perplexity, type Perplexity, type PerplexityOptions } from "./evaluation/perplexity.js";
 

@@ -11,6 +11,7 @@ import { display, inspect, type MimeBundle } from "../display.js";
 import { checkOptions, choice, custom, flag, shown, text } from "../options.js";
 import type { Linear } from "../nn/linear.js";
 import { Sharing } from "../nn/module.js";
+import { weightedCrossEntropy } from "../nn/weighted-loss.js";
 import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
 import { precisions, type Precision } from "../tensor/dtype.js";
@@ -28,6 +29,8 @@ export interface Batch {
   readonly tokens: Int32Array;
   /** The token that follows each; `IGNORED` where it does not count */
   readonly targets: Int32Array;
+  /** How much each target counts, at least 0; default: all alike. */
+  readonly weights?: Float32Array | null;
   /** How many sequences. */
   readonly batch: number;
 }
@@ -140,12 +143,15 @@ export class LanguageModel implements ModelView {
   }
 
   /**
-   * The mean cross-entropy of a batch, differentiable → [1]. Logits never exist whole.
+   * The mean cross-entropy of a batch, weighted where the batch has weights, differentiable → [1]. Logits never exist whole.
    *
    * @param options.gradientCheckpointing keep only what goes from block to block, and compute a block again for its gradient; default false
    * @throws {ShapeError} if the lengths do not fit · {OptionError} for ids outside the vocabulary
    */
-  loss({ tokens, targets, batch }: Batch, options: { readonly gradientCheckpointing?: boolean } = {}): Tensor {
+  loss(
+    { tokens, targets, weights = null, batch }: Batch,
+    options: { readonly gradientCheckpointing?: boolean } = {},
+  ): Tensor {
     const { gradientCheckpointing: recompute } = checkOptions("loss", options, {
       gradientCheckpointing: flag({ fallback: false }),
     });
@@ -155,11 +161,18 @@ export class LanguageModel implements ModelView {
         `${tokens.length} tokens, ${targets.length} targets, ${batch} sequences. The first two must be equal and divisible by the third.`,
       );
     }
+    if (weights !== null && weights.length !== targets.length) {
+      throw new ShapeError(
+        "loss",
+        `${weights.length} weights came with ${targets.length} targets. Give one for each, or none.`,
+      );
+    }
     return scope(() => {
       const x = this.hidden(tokens, batch, null, "loss", recompute);
-      const wanted = Tensor.from(targets, [targets.length], { owner: "targets" });
+      const head = this.network.outputWeight();
       const options = { ignoreIndex: IGNORED, precision: this.precision };
-      return linearCrossEntropy(x, this.network.outputWeight(), wanted, options);
+      if (weights !== null) return weightedCrossEntropy(x, head, targets, weights, options);
+      return linearCrossEntropy(x, head, Tensor.from(targets, [targets.length], { owner: "targets" }), options);
     });
   }
 

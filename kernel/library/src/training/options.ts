@@ -2,7 +2,15 @@ import { isTokenSource, type TokenSource } from "../data/tokens.js";
 import { OptionError } from "../errors.js";
 import type { LanguageModel } from "../models/model.js";
 import { choice, custom, flag, integer, real, signal } from "../options.js";
-import { checkOptimizerOptions, groupRules, type GroupOptions, type OptimizerOptions } from "./optimizers/index.js";
+import {
+  checkOptimizerOptions,
+  groupRules,
+  Optimizer,
+  optimizers,
+  type GroupOptions,
+  type OptimizerName,
+  type OptimizerOptions,
+} from "./optimizers/index.js";
 import { schedules, type ScheduleName } from "./schedule.js";
 
 /** What every optimizer's training takes. */
@@ -11,6 +19,10 @@ export interface TrainCommonOptions extends GroupOptions {
   readonly data: TokenSource;
   /** Updates of the weights. Default 100. */
   readonly steps?: number;
+  /** So many of the steps were made before, by a training that ended early: rows and learning rate go on after them. Default 0. */
+  readonly stepsDone?: number;
+  /** An optimizer from `createOptimizer` instead of a new one. It stays yours, so its moments outlive the training. */
+  readonly state?: Optimizer;
   /** Default: the tuner's own, see `model.tuning`. */
   readonly learningRate?: number;
   /** Rows of one forward pass. Default 8. */
@@ -58,9 +70,12 @@ export function trainOptions(model: LanguageModel, options: TrainOptions) {
     clip: real({ from: 0, fallback: 1 }),
     gradientCheckpointing: flag({ fallback: false }),
     seed: integer({ fallback: 0 }),
+    stepsDone: integer({ from: 0, fallback: 0 }),
+    state: custom<Optimizer>("an optimizer from createOptimizer", (value) => value instanceof Optimizer),
     signal: signal(),
   };
   const { optimizer, own, common: checked } = checkOptimizerOptions("train", rules, options);
+  checkState(options);
   if (checked.data === undefined)
     throw new OptionError("train", "No data came. Give a text, documents or token ids as { data }.");
   const learningRate = checked.learningRate ?? model.tuning?.learningRate;
@@ -71,5 +86,28 @@ export function trainOptions(model: LanguageModel, options: TrainOptions) {
     );
   }
   return { ...checked, data: checked.data, learningRate, optimizer, own };
+}
+
+/** An optimizer brings its own settings: others beside it would be ignored. */
+function checkState({ state, stepsDone = 0, steps = Infinity, ...others }: TrainOptions): void {
+  if (stepsDone > steps) {
+    throw new OptionError(
+      "train",
+      `stepsDone is ${stepsDone}, steps is ${steps}. The first may not be above the second.`,
+    );
+  }
+  if (state === undefined) return;
+  const settings = [
+    "optimizer",
+    "weightDecay",
+    "groups",
+    ...Object.keys(optimizers[state.name as OptimizerName].rules),
+  ];
+  const twice = settings.filter((name) => name in others);
+  if (twice.length === 0) return;
+  throw new OptionError(
+    "train",
+    `${twice.join(", ")} came beside state. Give them to createOptimizer, which made the state.`,
+  );
 }
 export type CheckedTrainOptions = ReturnType<typeof trainOptions>;

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers/promises";
-import { readingTokens, type Encoder, type TokenSource } from "../data/tokens.js";
+import { readingTokens, type Encoder, type TokenSource, type TokenStream } from "../data/tokens.js";
 import { InterruptedError, OptionError, throwIfAborted } from "../errors.js";
 import { isInterrupted } from "../tensor/device.js";
 import { Random } from "../random.js";
@@ -8,6 +8,8 @@ import { Random } from "../random.js";
 export interface Rowset {
   readonly inputs: Int32Array;
   readonly targets: Int32Array;
+  /** Of the targets; null where all count alike. */
+  readonly weights: Float32Array | null;
 }
 
 /**
@@ -24,6 +26,7 @@ export class Rows {
   constructor(
     private readonly tokens: Int32Array,
     { length, seed }: { readonly length: number; readonly seed: number },
+    private readonly weights: Float32Array | null = null,
   ) {
     this.length = length;
     this.random = new Random(seed);
@@ -45,13 +48,24 @@ export class Rows {
     const { length } = this;
     const inputs = new Int32Array(batchSize * length);
     const targets = new Int32Array(batchSize * length);
+    const weights = this.weights === null ? null : new Float32Array(batchSize * length);
     for (let row = 0; row < batchSize; row++) {
-      if (this.order.length === 0) this.order = this.random.shuffle(Array.from({ length: this.count }, (_, i) => i));
-      const start = this.order.pop()! * length;
+      const start = this.draw() * length;
       inputs.set(this.tokens.subarray(start, start + length), row * length);
       targets.set(this.tokens.subarray(start + 1, start + 1 + length), row * length);
+      weights?.set(this.weights!.subarray(start + 1, start + 1 + length), row * length);
     }
-    return { inputs, targets };
+    return { inputs, targets, weights };
+  }
+
+  /** Leaves out so many rows, as if `next` had given them. */
+  skip(rows: number): void {
+    for (let row = 0; row < rows; row++) this.draw();
+  }
+
+  private draw(): number {
+    if (this.order.length === 0) this.order = this.random.shuffle(Array.from({ length: this.count }, (_, i) => i));
+    return this.order.pop()!;
   }
 }
 
@@ -63,7 +77,7 @@ export async function readPolitely(
   encoder: Encoder,
   enough: number,
   { signal, progress }: { readonly signal: AbortSignal | undefined; readonly progress: (tokens: number) => void },
-): Promise<Int32Array> {
+): Promise<TokenStream> {
   const reading = readingTokens(source, encoder, enough);
   let last = performance.now();
   for (;;) {

@@ -99,14 +99,15 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
 
   private async *run(): AsyncGenerator<TrainingStep, void, undefined> {
     const { id: run, model, options } = this;
-    const { steps } = options;
-    const optimizer = makeOptimizer(options, this.groups);
+    const { steps, stepsDone } = options;
+    const optimizer = options.state ?? makeOptimizer(options, this.groups);
     let outcome: Outcome = "stopped";
     events.emit("training.start", { run, method: model.tuning?.method ?? "train", steps });
     try {
       const rows = (this.rows ??= await this.read());
+      rows.skip(stepsDone * options.batchSize * options.gradientAccumulation);
       this.started = performance.now();
-      for (let step = 1; step <= steps; step++) {
+      for (let step = stepsDone + 1; step <= steps; step++) {
         await setImmediate();
         const done = this.step(step, optimizer, rows);
         this.history.push(done);
@@ -119,7 +120,7 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
       throw error;
     } finally {
       this.clearGradients();
-      optimizer.dispose();
+      if (optimizer !== options.state) optimizer.dispose();
       this.outcome = outcome;
       this.ended = performance.now();
       events.emit("training.end", { run, steps: this.history.length, outcome });
@@ -138,9 +139,9 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
         unit: "tokens",
       });
     const progress = (tokens: number) => report(Math.min(tokens, enough - 1), enough);
-    const tokens = await readPolitely(data, encoderOf(this.model), enough, { signal, progress });
-    report(tokens.length, tokens.length);
-    return new Rows(tokens, { length, seed });
+    const { ids, weights } = await readPolitely(data, encoderOf(this.model), enough, { signal, progress });
+    report(ids.length, ids.length);
+    return new Rows(ids, { length, seed }, weights);
   }
 
   /** Gradients first; the update comes last and in one piece, so that a stop before it leaves the model as it was. */
@@ -166,9 +167,9 @@ export class Training implements AsyncIterable<TrainingStep>, PromiseLike<Run> {
 
   private forwardBackward(rows: Rows): number {
     const { batchSize: batch, gradientCheckpointing } = this.options;
-    const { inputs, targets } = rows.next(batch);
+    const { inputs, targets, weights } = rows.next(batch);
     return scope(() => {
-      const loss = this.model.loss({ tokens: inputs, targets, batch }, { gradientCheckpointing });
+      const loss = this.model.loss({ tokens: inputs, targets, weights, batch }, { gradientCheckpointing });
       const value = loss.item();
       if (Number.isFinite(value)) backward(loss);
       return value;
