@@ -1,15 +1,13 @@
-import { setImmediate } from "node:timers/promises";
-import { events } from "../events.js";
-import { InterruptedError, throwIfAborted, UnsupportedError } from "../errors.js";
+import { UnsupportedError } from "../errors.js";
 import type { LanguageModel } from "../models/model.js";
 import { DenseWeight, type Linear } from "../nn/linear.js";
 import type { Module } from "../nn/module.js";
-import { isInterrupted } from "../tensor/device.js";
-import { addInPlace, globalNorm, total } from "../tensor/kernels.js";
-import { matmul, multiply } from "../tensor/ops.js";
+import { addInPlace } from "../tensor/kernels.js";
 import { keep, scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { BlockInputs, type InputGram, type LayerInputs, type Sequences } from "./calibration.js";
+import { relativeErrors } from "./layer-errors.js";
+import { LayerWork } from "./layer-work.js";
 import { PackedWeight } from "./packed-weight.js";
 import type { Layer, Quantizer } from "./quantizer.js";
 import type { LayerQuantization } from "./report.js";
@@ -56,10 +54,8 @@ export async function quantizeLayers(
   return jobs.map(({ name }) => results.get(name)!);
 }
 
-let runs = 0;
-
 class Run {
-  private readonly id: string;
+  private readonly work: LayerWork;
   private readonly results = new Map<string, LayerQuantization>();
 
   constructor(
@@ -67,7 +63,7 @@ class Run {
     private readonly jobs: readonly Job[],
     private readonly plan: Plan,
   ) {
-    this.id = `${plan.label} ${++runs}`;
+    this.work = new LayerWork("quantize", plan.label, jobs.length, plan.signal);
   }
 
   async withoutInputs(): Promise<ReadonlyMap<string, LayerQuantization>> {
@@ -79,12 +75,7 @@ class Run {
     const { quantizer, signal } = this.plan;
     const flow = quantizer.needs === "inputs" ? quantizer.flow : "exact";
     const waiting = new Map(this.jobs.map((job) => [job.linear, job]));
-    const inputs = new BlockInputs(
-      this.model,
-      sequences,
-      () => this.throwIfStopped(),
-      signal === undefined ? {} : { signal },
-    );
+    const inputs = new BlockInputs(this.model, sequences, this.work.throwIfStopped, signal && { signal });
     try {
       for (const block of this.model.network.blocks) {
         if (waiting.size === 0) break;
@@ -152,15 +143,7 @@ class Run {
       note: [prepared, note].filter((part) => part !== "").join(", "),
     });
     linear.replaceWeight(packed);
-    events.emit("progress", {
-      id: this.id,
-      label: this.plan.label,
-      done: this.results.size,
-      total: this.jobs.length,
-      unit: "layers",
-    });
-    await setImmediate();
-    this.throwIfStopped();
+    await this.work.layerDone();
   }
 
   private async pack({ options }: Job, weight: Tensor, inputs: InputGram | null) {
@@ -177,15 +160,6 @@ class Run {
       changed?.dispose();
     }
   }
-
-  private throwIfStopped(): void {
-    throwIfStopped(this.plan.signal);
-  }
-}
-
-export function throwIfStopped(signal: AbortSignal | undefined): void {
-  throwIfAborted("quantize", signal);
-  if (isInterrupted()) throw new InterruptedError("quantize", "Stopped. The model is as it was.");
 }
 
 /** Jobs whose layers read the same tensor stand together, in the order in which the block computes them. */
@@ -208,22 +182,10 @@ function linearsIn(block: Module): Linear[] {
     .filter((module) => "replaceWeight" in module) as Linear[];
 }
 
-/** √(Σ(Ŵ − W)²/ΣW²), and √(tr(ΔHΔᵀ)/tr(WHWᵀ)) with Δ = Ŵ − W, H = XᵀX: the same of X·Wᵀ. 0 where nothing differs. */
 function errorsOf(packed: PackedWeight, weight: Tensor, inputs: LayerInputs | null) {
   return scope(() => {
     const difference = packed.dequantize();
     addInPlace(difference, weight, -1);
-    return {
-      weightError: ratio(globalNorm([difference]), globalNorm([weight])),
-      outputError: inputs === null ? null : ratio(outputNorm(difference, inputs.gram), outputNorm(weight, inputs.gram)),
-    };
+    return relativeErrors(difference, weight, inputs?.gram ?? null);
   });
-}
-
-/** √tr(WHWᵀ) = ‖X·Wᵀ‖ */
-function outputNorm(weight: Tensor, gram: Tensor): number {
-  return scope(() => Math.sqrt(Math.max(0, total(multiply(matmul(weight, gram), weight)))));
-}
-function ratio(difference: number, size: number): number {
-  return difference === 0 ? 0 : difference / size;
 }

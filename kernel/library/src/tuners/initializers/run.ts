@@ -1,15 +1,12 @@
-import { setImmediate } from "node:timers/promises";
-import { InterruptedError, throwIfAborted } from "../../errors.js";
-import { events } from "../../events.js";
 import type { LanguageModel } from "../../models/model.js";
 import type { Linear } from "../../nn/linear.js";
 import { BlockInputs, type InputGram, type Sequences } from "../../quantization/calibration.js";
 import type { Quantizer } from "../../quantization/index.js";
+import { outputNorm, relativeErrors } from "../../quantization/layer-errors.js";
+import { LayerWork } from "../../quantization/layer-work.js";
 import { PackedWeight } from "../../quantization/packed-weight.js";
 import { Random } from "../../random.js";
-import { isInterrupted } from "../../tensor/device.js";
-import { addInPlace, globalNorm, scaleInPlace, total } from "../../tensor/kernels.js";
-import { matmul, multiply } from "../../tensor/ops.js";
+import { addInPlace, scaleInPlace } from "../../tensor/kernels.js";
 import { keep, noGrad, scope } from "../../tensor/scope.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { LoraAdapter } from "../lora-adapter.js";
@@ -35,8 +32,6 @@ export interface Plan {
   readonly requantizer: Requantizer | null;
   readonly signal: AbortSignal | undefined;
 }
-
-let runs = 0;
 
 /**
  * Starts one adapter after another on a fork, so that calibration tokens come from behind the layers that were started; at the end the
@@ -75,13 +70,13 @@ class Run {
   readonly changed = new Set<string>();
   private readonly results = new Map<string, LayerInitialization>();
   private readonly random = new Random(0);
-  private readonly id: string;
+  private readonly work: LayerWork;
 
   constructor(
     private readonly jobs: readonly Job[],
     private readonly plan: Plan,
   ) {
-    this.id = `${plan.label} ${++runs}`;
+    this.work = new LayerWork("initialize", plan.label, jobs.length, plan.signal);
   }
 
   async withoutInputs(): Promise<ReadonlyMap<string, LayerInitialization>> {
@@ -90,7 +85,8 @@ class Run {
   }
 
   async throughBlocks(model: LanguageModel, sequences: Sequences): Promise<ReadonlyMap<string, LayerInitialization>> {
-    const inputs = new BlockInputs(model, sequences, () => this.throwIfStopped());
+    const { signal } = this.plan;
+    const inputs = new BlockInputs(model, sequences, this.work.throwIfStopped, signal && { signal });
     try {
       for (const block of model.network.blocks) {
         const inside = new Set([...block.namedModules()].map(([, module]) => module));
@@ -135,24 +131,16 @@ class Run {
       this.results.set(name, {
         layer: name,
         rank: adapter.rank,
-        weightErrorBefore: before?.weight ?? null,
-        weightError: after?.weight ?? null,
-        outputErrorBefore: before?.output ?? null,
-        outputError: after?.output ?? null,
+        weightErrorBefore: before?.weightError ?? null,
+        weightError: after?.weightError ?? null,
+        outputErrorBefore: before?.outputError ?? null,
+        outputError: after?.outputError ?? null,
         predicted: made.predicted === undefined ? null : made.predicted / outputNorm(original!, inputs!.gram),
       });
     } finally {
       original?.dispose();
     }
-    events.emit("progress", {
-      id: this.id,
-      label: this.plan.label,
-      done: this.results.size,
-      total: this.jobs.length,
-      unit: "layers",
-    });
-    await setImmediate();
-    this.throwIfStopped();
+    await this.work.layerDone();
   }
 
   private async requantize(name: string, weight: Tensor, inputs: InputGram | null): Promise<PackedWeight> {
@@ -162,11 +150,6 @@ class Run {
         ? (await quantizer.quantize(weight, options, inputs!)).packed
         : scope(() => quantizer.quantize(weight, options));
     return new PackedWeight(keep(made)).label(name);
-  }
-
-  private throwIfStopped(): void {
-    throwIfAborted("initialize", this.plan.signal);
-    if (isInterrupted()) throw new InterruptedError("initialize", "Stopped. The model is as it was.");
   }
 }
 
@@ -182,21 +165,12 @@ function takeOver(linear: Linear, adapter: LoraAdapter, { a, b, weight }: LayerS
   linear.replaceWeight(weight);
 }
 
-/** Relative errors of the layer's weight, with or without its adapter. */
+/** Of the layer's weight, with or without its adapter. */
 function errorsOf({ weight, adapter }: Linear, original: Tensor, inputs: InputGram | null, withAdapter: boolean) {
   return scope(() => {
     const difference = weight.dequantize();
     if (withAdapter) (adapter as LoraAdapter).addTo(difference);
     addInPlace(difference, original, -1);
-    const ratio = (part: number, whole: number) => (part === 0 ? 0 : part / whole);
-    return {
-      weight: ratio(globalNorm([difference]), globalNorm([original])),
-      output: inputs === null ? null : ratio(outputNorm(difference, inputs.gram), outputNorm(original, inputs.gram)),
-    };
+    return relativeErrors(difference, original, inputs?.gram ?? null);
   });
-}
-
-/** √tr(WHWᵀ) = ‖X·Wᵀ‖ */
-function outputNorm(weight: Tensor, gram: Tensor): number {
-  return scope(() => Math.sqrt(Math.max(0, total(multiply(matmul(weight, gram), weight)))));
 }
