@@ -13,6 +13,7 @@ import { hqq } from "./hqq.js";
 import { expectDense, quantizeLayers, type Job, type Plan } from "./layers.js";
 import { magr, type MagrOptions } from "./magr.js";
 import { nf4 } from "./nf4.js";
+import type { Packing } from "./packing.js";
 import type { Preprocessor } from "./preprocessor.js";
 import type { InputQuantizer, Quantizer, WeightQuantizer } from "./quantizer.js";
 import { QuantizationReport } from "./report.js";
@@ -68,20 +69,25 @@ const patterns = () =>
     (value) => Array.isArray(value) && value.every((entry) => typeof entry === "string"),
   );
 const isObject = (value: unknown) => typeof value === "object" && value !== null && !Array.isArray(value);
-const commonRules = {
-  include: patterns(),
-  exclude: patterns(),
+/** What says how weights become codes, beside the method's own options. */
+const packingRules = {
   overrides: custom<Readonly<Record<string, object>>>("an object from layer names or patterns to options", isObject),
-  calibration: custom<Calibration>(
-    "a text, an iterable of texts, an Int32Array of token ids, or { text, sequences, length }",
-    isCalibration,
-  ),
   preprocess: custom<string | object>(
     `${Object.keys(preprocessors)
       .map((name) => JSON.stringify(name))
       .join(", ")} or an object with that method and its options`,
     (value) => typeof value === "string" || isObject(value),
   ),
+};
+const commonRules = {
+  include: patterns(),
+  exclude: patterns(),
+  overrides: packingRules.overrides,
+  calibration: custom<Calibration>(
+    "a text, an iterable of texts, an Int32Array of token ids, or { text, sequences, length }",
+    isCalibration,
+  ),
+  preprocess: packingRules.preprocess,
   signal: signal(),
 };
 type Common = ReturnType<typeof checkOptions<typeof commonRules>>;
@@ -102,7 +108,7 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
   const { method, own, common } = checkMethodOptions("quantize", quantizers, commonRules, options);
   // The registry's entries differ in their options; `own` was checked against this entry's rules.
   const quantizer = quantizers[method as QuantizerName] as unknown as Quantizer<object>;
-  const preprocess = checkedPreprocess(common.preprocess);
+  const preprocess = checkedPreprocess("quantize", common.preprocess);
   const description = describe(quantizer, own, preprocess, common.overrides);
   const sequences = calibrationOf(model, quantizer, common);
   const small = model.fork({ label: `${method}, ${description}` });
@@ -113,15 +119,12 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
     const names = chosenNames(all, common);
     const chosen = all.filter(([name]) => names.has(name));
     expectDense(chosen);
-    const jobs = jobsOf(quantizer, chosen, own, common.overrides ?? {});
-    for (const job of jobs)
-      quantizer.checkLayers(
-        jobs.filter((other) => other.options === job.options),
-        job.options,
-      );
+    const options = optionsByLayer("quantize", quantizer, chosen, own, common.overrides);
+    const jobs = chosen.map(([name, linear]) => jobOf(name, linear, options.get(name)!));
+    checkShapes(quantizer, jobs);
     const plan: Plan = {
       quantizer,
-      preprocess: preprocess === null ? null : preprocess.apply,
+      preprocess: preprocess?.apply ?? null,
       sequences,
       label: `quantize ${method}`,
       signal: common.signal,
@@ -130,10 +133,14 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
     const excluded = all.map(([name]) => name).filter((name) => !names.has(name));
     const inputs = quantizer.needs === "inputs" ? quantizer.flow : "exact";
     const calibration = sequences === null ? null : { tokens: sequences.tokens, inputs };
-    small.quantization = new QuantizationReport(method, description, layers, excluded, calibration, {
+    const { overrides, preprocess: before } = common;
+    const again = {
       method,
       ...own,
-    });
+      ...(overrides && { overrides }),
+      ...(before !== undefined && { preprocess: before }),
+    };
+    small.quantization = new QuantizationReport(method, description, layers, excluded, calibration, again);
     return small;
   } catch (error) {
     small.dispose();
@@ -141,38 +148,68 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
   }
 }
 
-/** The layers with their options: the common ones, changed by the overrides that fit. */
-function jobsOf(
+/**
+ * How `quantize` would turn these layers of a model into codes, by name.
+ *
+ * @param given the options of `quantize` that say how: `method`, its own, `overrides`, `preprocess`
+ * @throws {OptionError} · {ShapeError} if a group does not divide a row
+ */
+export function packingsOf(
+  op: string,
+  model: LanguageModel,
+  names: ReadonlySet<string>,
+  given: object,
+): ReadonlyMap<string, Packing> {
+  const { method, own, common } = checkMethodOptions(op, quantizers, packingRules, given);
+  const quantizer = quantizers[method as QuantizerName] as unknown as Quantizer<object>;
+  const preprocess = checkedPreprocess(op, common.preprocess)?.apply ?? null;
+  const all = [...model.linears()];
+  const options = optionsByLayer(op, quantizer, all, own, common.overrides);
+  const jobs = all.filter(([name]) => names.has(name)).map(([name, linear]) => jobOf(name, linear, options.get(name)!));
+  checkShapes(quantizer, jobs);
+  return new Map(jobs.map((job) => [job.name, { quantizer, preprocess, options: job.options }]));
+}
+
+/** The common options, changed by the overrides that fit a layer. */
+function optionsByLayer(
+  op: string,
   quantizer: Quantizer<object>,
-  chosen: readonly [string, Linear][],
+  layers: readonly [string, Linear][],
   own: object,
-  overrides: Readonly<Record<string, object>>,
-): Job[] {
-  const options = new Map(chosen.map(([name]) => [name, own]));
-  for (const [pattern, changes] of Object.entries(overrides)) {
+  overrides: Readonly<Record<string, object>> | undefined,
+): ReadonlyMap<string, object> {
+  const options = new Map(layers.map(([name]) => [name, own]));
+  for (const [pattern, changes] of Object.entries(overrides ?? {})) {
     // Checked as written, so that the error names what is wrong; then laid over the common options.
-    checkOptions("quantize", changes, quantizer.rules as Record<string, OptionRule<unknown>>);
+    checkOptions(op, changes, quantizer.rules as Record<string, OptionRule<unknown>>);
     const changed = { ...own, ...changes };
-    for (const [name] of selectByName("quantize", "overrides", chosen, [pattern])) options.set(name, changed);
+    for (const [name] of selectByName(op, "overrides", layers, [pattern])) options.set(name, changed);
   }
-  return chosen.map(([name, linear]) => ({
-    name,
-    linear,
-    rows: linear.rows,
-    columns: linear.columns,
-    options: options.get(name)!,
-  }));
+  return options;
+}
+
+function jobOf(name: string, linear: Linear, options: object): Job {
+  return { name, linear, rows: linear.rows, columns: linear.columns, options };
+}
+
+/** @throws {ShapeError} */
+function checkShapes(quantizer: Quantizer<object>, jobs: readonly Job[]): void {
+  for (const options of new Set(jobs.map((job) => job.options)))
+    quantizer.checkLayers(
+      jobs.filter((job) => job.options === options),
+      options,
+    );
 }
 
 interface CheckedPreprocess {
   readonly description: string;
-  readonly apply: NonNullable<Plan["preprocess"]>;
+  readonly apply: NonNullable<Packing["preprocess"]>;
 }
 
-function checkedPreprocess(given: string | object | undefined): CheckedPreprocess | null {
+function checkedPreprocess(op: string, given: string | object | undefined): CheckedPreprocess | null {
   if (given === undefined) return null;
   const written = typeof given === "string" ? { method: given } : given;
-  const { method, own } = checkMethodOptions("quantize", preprocessors, {}, written);
+  const { method, own } = checkMethodOptions(op, preprocessors, {}, written);
   const preprocessor = preprocessors[method as PreprocessorName] as unknown as Preprocessor<object>;
   return {
     description: preprocessor.describe(own),

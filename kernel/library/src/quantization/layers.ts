@@ -3,13 +3,14 @@ import type { LanguageModel } from "../models/model.js";
 import { DenseWeight, type Linear } from "../nn/linear.js";
 import type { Module } from "../nn/module.js";
 import { addInPlace } from "../tensor/kernels.js";
-import { keep, scope } from "../tensor/scope.js";
+import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { BlockInputs, type InputGram, type LayerInputs, type Sequences } from "./calibration.js";
 import { relativeErrors } from "./layer-errors.js";
 import { LayerWork } from "./layer-work.js";
-import { PackedWeight } from "./packed-weight.js";
-import type { Layer, Quantizer } from "./quantizer.js";
+import type { PackedWeight } from "./packed-weight.js";
+import { pack, type Packing } from "./packing.js";
+import type { Layer } from "./quantizer.js";
 import type { LayerQuantization } from "./report.js";
 
 /** A layer of the model that is being quantized, and the method's options for it. */
@@ -19,10 +20,7 @@ export interface Job extends Layer {
 }
 
 /** What happens to each layer. */
-export interface Plan {
-  readonly quantizer: Quantizer<object>;
-  /** Changes a weight beforehand; null where nothing does. */
-  readonly preprocess: ((weight: Tensor, inputs: LayerInputs, options: object) => Promise<Tensor>) | null;
+export interface Plan extends Pick<Packing, "quantizer" | "preprocess"> {
   readonly sequences: Sequences | null;
   readonly label: string;
   readonly signal: AbortSignal | undefined;
@@ -124,10 +122,10 @@ class Run {
   }
 
   private async quantize(job: Job, inputs: InputGram | null, prepared: string): Promise<void> {
-    const { name, linear } = job;
+    const { name, linear, options } = job;
     const { tensor: weight } = linear.weight as DenseWeight;
     const started = performance.now();
-    const { packed, note } = await this.pack(job, weight, inputs);
+    const { packed, note } = await pack(weight, { ...this.plan, options }, inputs);
     packed.label(name);
     const milliseconds = performance.now() - started;
     const { weightError, outputError } = errorsOf(packed, weight, inputs);
@@ -144,21 +142,6 @@ class Run {
     });
     linear.replaceWeight(packed);
     await this.work.layerDone();
-  }
-
-  private async pack({ options }: Job, weight: Tensor, inputs: InputGram | null) {
-    const { quantizer, preprocess } = this.plan;
-    const changed = preprocess === null ? null : await preprocess(weight, inputs!, options);
-    try {
-      const source = changed ?? weight;
-      const made =
-        quantizer.needs === "inputs"
-          ? await quantizer.quantize(source, options, inputs!)
-          : { packed: scope(() => quantizer.quantize(source, options)), note: "" };
-      return { packed: new PackedWeight(keep(made.packed)), note: made.note };
-    } finally {
-      changed?.dispose();
-    }
   }
 }
 

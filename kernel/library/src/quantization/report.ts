@@ -36,7 +36,7 @@ export class QuantizationReport implements Displayable {
     /** Names of the layers that could have been quantized and were left as they were. */
     readonly excluded: readonly string[],
     readonly calibration: CalibrationSummary | null,
-    /** `method` and its own options: what quantizes other weights in the same way. */
+    /** `method` and its own options, `overrides` and `preprocess`: what quantizes other weights in the same way. */
     readonly options: Readonly<Record<string, unknown>> | null = null,
   ) {}
 

@@ -183,7 +183,7 @@ function again({ quantization }: LanguageModel): QuantizeOptions | undefined {
   if (quantization === null || quantization.options === null) return undefined;
   const options = quantization.options as unknown as QuantizeOptions;
   const quantizer: { readonly needs: "weights" | "inputs" } = quantizers[options.method];
-  if (quantizer.needs === "inputs") return undefined;
+  if (quantizer.needs === "inputs" || options.preprocess !== undefined) return undefined;
   return { ...options, include: quantization.layers.map(({ layer }) => layer) };
 }
 

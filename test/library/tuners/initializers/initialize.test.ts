@@ -5,6 +5,7 @@ import {
   OptionError,
   quantize,
   scope,
+  ShapeError,
   tune,
   UnsupportedError,
   type LanguageModel,
@@ -87,6 +88,54 @@ describe("loftq", () => {
     using dense = tune(model.fork(), { method: "lora", rank: 2 });
     await expect(initialize(dense, { method: "loftq", original: model })).rejects.toThrow(OptionError);
     await expect(initialize(dense, { method: "loftq", original: model })).rejects.toThrow("nothing says how");
+  });
+});
+
+describe("quantizing again", () => {
+  it.each(["loftq", "pissa"] as const)("keeps each layer's own options: %s", async (method) => {
+    using model = tinyModel();
+    const how = {
+      method: "rtn",
+      bits: 4,
+      group: 8,
+      overrides: { down_proj: { bits: 8 }, "blocks.1.attention.*": { group: 16 } },
+    } as const;
+    using small = tune(await quantize(model, how), { method: "lora", rank: 2 });
+    const formats = (of: LanguageModel) =>
+      [...of.linears()].map(([, { weight }]) => (weight as PackedWeight).description);
+    const before = formats(small);
+    expect(new Set(before)).toEqual(new Set(["int4, a scale for 8", "int8, a scale for 8", "int4, a scale a row"]));
+    await initialize(small, { method, original: model });
+    expect(formats(small)).toEqual(before);
+    await initialize(small, { method, original: model, quantize: { ...how, overrides: { q_proj: { bits: 2 } } } });
+    expect(formats(small)[0]).toBe("int2, a scale for 8");
+  });
+
+  it("changes the weight beforehand where the model's was", async () => {
+    using model = tinyModel();
+    const how = { method: "rtn", bits: 3, preprocess: "magr", calibration } as const;
+    using small = tune(await quantize(model, how), { method: "lora", rank: 2 });
+    using plain = tune(await quantize(model, { method: "rtn", bits: 3 }), { method: "lora", rank: 2 });
+    await expect(initialize(small, { method: "loftq", original: model })).rejects.toThrow(
+      "preprocess looks at what flows into each layer",
+    );
+    const start = { method: "loftq", original: model, iterations: 1, calibration } as const;
+    await initialize(small, start);
+    await initialize(plain, start);
+    // After one turn the codes are those of the quantized model, up to the inputs of later blocks.
+    const first = (of: LanguageModel) => ([...of.linears()][0]![1].weight as PackedWeight).codesHash();
+    using again = await quantize(model, how);
+    expect(first(small)).toBe(first(again));
+    expect(first(small)).not.toBe(first(plain));
+  });
+
+  it("refuses a group that does not divide the rows before anything is changed", async () => {
+    using model = tinyModel();
+    using small = tune(await quantize(model, { method: "rtn", bits: 4 }), { method: "lora", rank: 2 });
+    const hash = small.codesHash();
+    const start = { method: "loftq", original: model, quantize: { method: "rtn", bits: 4, group: 9 } } as const;
+    await expect(initialize(small, start)).rejects.toThrow(ShapeError);
+    expect(small.codesHash()).toBe(hash);
   });
 });
 

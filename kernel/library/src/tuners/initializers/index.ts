@@ -4,7 +4,8 @@ import { LanguageModel } from "../../models/model.js";
 import { DenseWeight } from "../../nn/linear.js";
 import { custom, signal } from "../../options.js";
 import { isCalibration, readCalibration, type Calibration, type Sequences } from "../../quantization/calibration.js";
-import { quantizers, type QuantizeOptions, type QuantizerName, type Quantizer } from "../../quantization/index.js";
+import { packingsOf, type QuantizeOptions } from "../../quantization/index.js";
+import { needsInputs, type Packing } from "../../quantization/packing.js";
 import { LoraAdapter } from "../lora-adapter.js";
 import { cloq } from "./cloq.js";
 import { gaussian } from "./gaussian.js";
@@ -12,7 +13,7 @@ import type { Initializer } from "./initializer.js";
 import { loftq } from "./loftq.js";
 import { pissa } from "./pissa.js";
 import { InitializationReport } from "./report.js";
-import { startLayers, type Job, type Requantizer } from "./run.js";
+import { startLayers, type Job } from "./run.js";
 import { svd } from "./svd.js";
 
 export type { CloqOptions } from "./cloq.js";
@@ -75,7 +76,7 @@ export async function initialize(model: LanguageModel, options: InitializeOption
   // The registry's entries differ in their options; `own` was checked against this entry's rules.
   const initializer = adapterInitializers[method as AdapterInitializerName] as unknown as Initializer<object>;
   const jobs = jobsOf(model);
-  const requantizer = checkNeeds(model, initializer, jobs, common);
+  const packings = checkNeeds(model, initializer, jobs, common);
   const sequences: Sequences | null =
     common.calibration === undefined ? null : readCalibration(model, common.calibration);
   const layers = await startLayers(model, jobs, {
@@ -83,7 +84,7 @@ export async function initialize(model: LanguageModel, options: InitializeOption
     start: (layer) => initializer.start(layer, own as Required<object>),
     original: common.original === undefined ? null : new Map(common.original.linears()),
     sequences,
-    requantizer,
+    packings,
     signal: common.signal,
   });
   model.initialization = new InitializationReport(
@@ -109,13 +110,13 @@ function jobsOf(model: LanguageModel): Job[] {
   throw new UnsupportedError("initialize", text, { layer: still.name });
 }
 
-/** @returns how to quantize again, where a layer needs it */
+/** @returns how each layer is quantized again; null where that is not needed */
 function checkNeeds(
   model: LanguageModel,
   initializer: Initializer<object>,
   jobs: readonly Job[],
   common: Common,
-): Requantizer | null {
+): ReadonlyMap<string, Packing> | null {
   const needs = new Set(
     jobs.flatMap(({ linear }) => initializer.needs({ dense: linear.weight instanceof DenseWeight })),
   );
@@ -129,7 +130,7 @@ function checkNeeds(
       throw new OptionError("initialize", `${why[need]}.`, { option: need });
   }
   if (common.original !== undefined) checkOriginal(jobs, common.original);
-  return needs.has("quantizer") ? requantizerOf(model, initializer.name, common) : null;
+  return needs.has("quantizer") ? requantizing(model, initializer.name, jobs, common) : null;
 }
 
 function checkOriginal(jobs: readonly Job[], original: LanguageModel): void {
@@ -148,20 +149,30 @@ function checkOriginal(jobs: readonly Job[], original: LanguageModel): void {
   }
 }
 
-function requantizerOf(model: LanguageModel, initializer: string, { quantize, calibration }: Common): Requantizer {
+function requantizing(
+  model: LanguageModel,
+  initializer: string,
+  jobs: readonly Job[],
+  { quantize, calibration }: Common,
+): ReadonlyMap<string, Packing> {
   const given: object | null = quantize ?? model.quantization?.options ?? null;
   if (given === null) {
     const text = `${initializer} quantizes again, but nothing says how. Give { quantize: { method: "rtn", bits: 4 } } or another.`;
     throw new OptionError("initialize", text, { option: "quantize" });
   }
-  const { method, own } = checkMethodOptions("initialize", quantizers, {}, given);
-  const quantizer = quantizers[method as QuantizerName] as unknown as Quantizer<object>;
-  if (quantizer.needs === "inputs" && (calibration === undefined || quantizer.prepare !== undefined)) {
-    const text =
-      quantizer.prepare === undefined
-        ? `${method} looks at what flows into each layer. Give some text like the model's own as { calibration }.`
-        : `${method} changes whole blocks, which cannot be done again layer by layer. Give { quantize } with another method.`;
-    throw new OptionError("initialize", text, { option: "calibration" });
+  const packings = packingsOf("initialize", model, new Set(jobs.map(({ name }) => name)), given);
+  for (const packing of packings.values()) refuseUnfit(packing, calibration);
+  return packings;
+}
+
+function refuseUnfit(packing: Packing, calibration: Calibration | undefined): void {
+  const { quantizer } = packing;
+  if (quantizer.needs === "inputs" && quantizer.prepare !== undefined) {
+    const text = `${quantizer.name} changes whole blocks, which cannot be done again layer by layer. Give { quantize } with another method.`;
+    throw new OptionError("initialize", text, { option: "quantize" });
   }
-  return { quantizer, options: own as Required<object> };
+  if (calibration !== undefined || !needsInputs(packing)) return;
+  const what = quantizer.needs === "inputs" ? quantizer.name : "preprocess";
+  const text = `${what} looks at what flows into each layer. Give some text like the model's own as { calibration }.`;
+  throw new OptionError("initialize", text, { option: "calibration" });
 }

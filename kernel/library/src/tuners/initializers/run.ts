@@ -1,13 +1,13 @@
 import type { LanguageModel } from "../../models/model.js";
 import type { Linear } from "../../nn/linear.js";
 import { BlockInputs, type InputGram, type Sequences } from "../../quantization/calibration.js";
-import type { Quantizer } from "../../quantization/index.js";
 import { outputNorm, relativeErrors } from "../../quantization/layer-errors.js";
 import { LayerWork } from "../../quantization/layer-work.js";
 import { PackedWeight } from "../../quantization/packed-weight.js";
+import { pack, type Packing } from "../../quantization/packing.js";
 import { Random } from "../../random.js";
 import { addInPlace, scaleInPlace } from "../../tensor/kernels.js";
-import { keep, noGrad, scope } from "../../tensor/scope.js";
+import { noGrad, scope } from "../../tensor/scope.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import type { LoraAdapter } from "../lora-adapter.js";
 import type { InitializerLayer, LayerStart } from "./initializer.js";
@@ -19,17 +19,13 @@ export interface Job {
   readonly linear: Linear;
   readonly adapter: LoraAdapter;
 }
-/** How weights are quantized again. */
-export interface Requantizer {
-  readonly quantizer: Quantizer<object>;
-  readonly options: Required<object>;
-}
 export interface Plan {
   readonly label: string;
   readonly start: (layer: InitializerLayer) => Promise<LayerStart>;
   readonly original: ReadonlyMap<string, Linear> | null;
   readonly sequences: Sequences | null;
-  readonly requantizer: Requantizer | null;
+  /** How each layer is quantized again; null where none is. */
+  readonly packings: ReadonlyMap<string, Packing> | null;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -144,12 +140,8 @@ class Run {
   }
 
   private async requantize(name: string, weight: Tensor, inputs: InputGram | null): Promise<PackedWeight> {
-    const { quantizer, options } = this.plan.requantizer!;
-    const made =
-      quantizer.needs === "inputs"
-        ? (await quantizer.quantize(weight, options, inputs!)).packed
-        : scope(() => quantizer.quantize(weight, options));
-    return new PackedWeight(keep(made)).label(name);
+    const { packed } = await pack(weight, this.plan.packings!.get(name)!, inputs);
+    return packed.label(name);
   }
 }
 
