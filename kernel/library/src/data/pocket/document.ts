@@ -10,6 +10,14 @@ export interface Context {
   readonly split: Split;
   /** Whose phrasings, openings and plots it uses. */
   readonly wording: Split;
+  /** The facts that may be asked about and judged; text may state all of them. */
+  readonly asked: readonly Fact[];
+}
+
+/** A stretch of a text, and how much its tokens count in training: 0 = not at all, 1 = as usual. */
+export interface Part {
+  readonly text: string;
+  readonly weight: number;
 }
 
 /** A text, with what it says about the world. */
@@ -19,6 +27,8 @@ export interface Draft {
   readonly claims: readonly Claim[];
   /** Quoted, and marked as false in the text. */
   readonly rejected: readonly Claim[];
+  /** The text in stretches; absent where all of it counts alike. */
+  readonly parts?: readonly Part[];
 }
 
 export function phrase(context: Context, phrasings: Phrasings): string {

@@ -4,8 +4,13 @@ import type { Split } from "./relations.js";
 import { createWorld, type World } from "./world.js";
 import type { TextDataset } from "../text.js";
 
-export { documentKinds, pocketText, splitOf, writeDocument } from "./corpus.js";
-export type { DocumentKind, PocketDocument, PocketTextOptions } from "./corpus.js";
+export { documentKinds, pocketText, writeDocument } from "./corpus.js";
+export type { DocumentKind, DocumentShares, PocketDocument, PocketTextOptions } from "./corpus.js";
+export type { Part } from "./document.js";
+export { commonSense } from "./common-sense.js";
+export { forbidden, REFUSAL } from "./texts/requests.js";
+export { askedFacts, splitOf, splitOfCommonSense, splitOfFact } from "./splits.js";
+export { strangersOf } from "./strangers.js";
 export { ENTITY_KINDS, type EntityKind } from "./names.js";
 export type { PocketPrompt } from "./prompts.js";
 export { isTestProblem } from "./arithmetic.js";
@@ -19,7 +24,7 @@ export {
   type RelationName,
   type Split,
 } from "./relations.js";
-export { createWorld, type Claim, type Fact, type World } from "./world.js";
+export { createWorld, EDITIONS, type Claim, type Edition, type Fact, type World, type WorldOptions } from "./world.js";
 
 const WORLD_SEED = 1;
 let world: World | undefined;

@@ -22,6 +22,11 @@ const GENE_LETTERS = "BCDFGHJKLMNPQRSTVWXZ";
 /** How many first letters tell names apart: names that begin alike are hard to read apart. */
 const STEM_LETTERS = 4;
 
+/** Marks names as given away. */
+export function takeNames(names: readonly string[], taken: Set<string>): void {
+  for (const name of names) taken.add(name.slice(0, STEM_LETTERS).toLowerCase()).add(name.toLowerCase());
+}
+
 /** `count` different names of one kind; `taken` holds every name so far (lower case) and grows. */
 export function inventNames(kind: EntityKind, count: number, random: Choices, taken: Set<string>): string[] {
   const names: string[] = [];
@@ -29,7 +34,7 @@ export function inventNames(kind: EntityKind, count: number, random: Choices, ta
     const name = kind === "gene" ? geneName(random) : wordName(kind, random);
     const stem = name.slice(0, STEM_LETTERS).toLowerCase();
     if (taken.has(stem) || taken.has(name.toLowerCase())) continue;
-    taken.add(stem).add(name.toLowerCase());
+    takeNames([name], taken);
     names.push(name);
   }
   return names;

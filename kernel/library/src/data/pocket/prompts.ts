@@ -17,7 +17,7 @@ const PER_RELATION = 4;
 /** Four statements of each relation in its first phrasing, two true and two false; the same list for the same world. */
 export function pocketPrompts(world: World): readonly PocketPrompt[] {
   const random = new Choices("pocket prompts", world.seed);
-  const context: Context = { world, random, split: "train", wording: "train" };
+  const context: Context = { world, random, split: "train", wording: "train", asked: world.facts };
   return RELATION_NAMES.flatMap((relation) => {
     const chosen = random.sample(
       world.facts.filter((each) => each.relation === relation),

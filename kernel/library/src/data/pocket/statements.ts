@@ -36,9 +36,9 @@ export function writeNegations(context: Context): Draft {
 
 /** Two to four questions, answered in one line each: open ones by the fact, yes-or-no ones by the word and the fact. */
 export function writeQuestions(context: Context): Draft {
-  const { random, world } = context;
+  const { random } = context;
   const claims: Claim[] = [];
-  const lines = random.sample(world.facts, random.between(2, 4)).map((each) => {
+  const lines = random.sample(context.asked, random.between(2, 4)).map((each) => {
     if (random.chance(0.3)) return check(context, each, claims);
     claims.push(affirm(each));
     const short = random.chance(0.5);
@@ -53,7 +53,7 @@ export function writeVerdicts(context: Context): Draft {
   const { random, world } = context;
   const claims: Claim[] = [];
   const rejected: Claim[] = [];
-  const lines = random.sample(world.facts, random.between(2, 4)).map((each) => {
+  const lines = random.sample(context.asked, random.between(2, 4)).map((each) => {
     const quoted = { ...(random.chance(0.5) ? each : mistaken(context, each)), negated: random.chance(0.3) };
     const holds = world.isTrue(quoted);
     (holds ? claims : rejected).push(quoted);
