@@ -136,6 +136,9 @@ export { Tokenizer } from "./models/tokenizer.js";
 export { data, TextDataset } from "./data/index.js";
 export type { TokenSource, WeightedTokens } from "./data/tokens.js";
 
+export { abilities, type Abilities, type AbilitiesOptions, type Ability } from "./evaluation/abilities.js";
+export { bootstrap, wilson, type Interval } from "./evaluation/intervals.js";
+export { logLikelihoods, type Continuation } from "./evaluation/likelihood.js";
 export { perplexity, type Perplexity, type PerplexityOptions } from "./evaluation/perplexity.js";
 
 export {

@@ -1,4 +1,5 @@
 import type { Context, Draft } from "./document.js";
+import type { Exercise } from "./exercise.js";
 import type { Split } from "./relations.js";
 
 /** One step of a problem: how it is told, and what it does to the count. */
@@ -24,6 +25,17 @@ const TEST_TRIPLES = 8;
 
 /** A word problem in two steps, worked out loud: "7 + 5 = 12. 12 - 3 = 9. Now Baro has 9 plums." */
 export function writeArithmetic(context: Context): Draft {
+  const { told, worked, end } = tellProblem(context);
+  return { text: [told, worked, end].join(" "), claims: [], rejected: [] };
+}
+
+/** The same as an exercise: the question, and what is to be worked out. */
+export function arithmeticExercise(context: Context): Exercise {
+  const { told, worked, end } = tellProblem(context);
+  return { prompt: told, worked: ` ${worked}`, answer: ` ${end}`, options: null, end: "", claims: [], rejected: [] };
+}
+
+function tellProblem(context: Context) {
   const { random, world } = context;
   const [person, other] = random.sample(world.names("person"), 2) as [string, string];
   const { start, steps } = drawProblem(context);
@@ -44,13 +56,12 @@ export function writeArithmetic(context: Context): Draft {
     worked.push(`${count} ${step.sign} ${by} = ${next}.`);
     count = next;
   }
-  const text = [
-    ...told,
-    render("How many {things} does {p} have now?", slots),
-    ...worked,
-    render(`Now {p} has ${count} {things}.`, slots),
-  ].join(" ");
-  return { text, claims: [], rejected: [] };
+  const asked = render("How many {things} does {p} have now?", slots);
+  return {
+    told: [...told, asked].join(" "),
+    worked: worked.join(" "),
+    end: render(`Now {p} has ${count} {things}.`, slots),
+  };
 }
 
 interface Problem {

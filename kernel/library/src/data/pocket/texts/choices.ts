@@ -8,11 +8,16 @@ export function writeChoice(context: Context): Exercise {
   return chooseAmongFour(context, context.random.chance(0.5));
 }
 
-export function chooseAmongFour(context: Context, byLetter: boolean): Exercise {
+/** @param place where the right value stands, counted round; default: anywhere */
+export function chooseAmongFour(context: Context, byLetter: boolean, place?: number): Exercise {
   const { random, world } = context;
   const truth = random.pick(context.asked);
   const others = world.values(truth.relation).filter((value) => value !== truth.value);
   const values = random.shuffle([truth.value, ...random.sample(others, LETTERS.length - 1)]);
+  if (place !== undefined) {
+    const [from, to] = [values.indexOf(truth.value), place % values.length];
+    [values[from], values[to]] = [values[to]!, values[from]!];
+  }
   const lines = values.map((value, index) => `${LETTERS[index]}. ${value}`);
   const options = byLetter ? LETTERS.map((letter) => ` ${letter}`) : values.map((value) => ` ${value}`);
   return {
