@@ -16,3 +16,6 @@ export const ARCHITECTURE = {
   kvHeads: 4,
   maxPositions: CONTEXT,
 };
+
+/** The tokenizer of edition 2, which no shipped model uses yet. */
+export const TOKENIZER_FOLDER = fileURLToPath(new URL("../tokenizer", import.meta.url));

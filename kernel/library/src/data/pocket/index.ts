@@ -22,7 +22,7 @@ export {
   type TaskOptions,
 } from "./tasks.js";
 export type { Exercise, Mention } from "./exercise.js";
-export { CHAT_TOKENS } from "./texts/chat.js";
+export { CHAT_TEMPLATE, CHAT_TOKENS, chatText, type Message } from "./texts/chat.js";
 export { ENTITY_KINDS, type EntityKind } from "./names.js";
 export type { PocketPrompt } from "./prompts.js";
 export { isTestProblem } from "./arithmetic.js";

@@ -93,9 +93,9 @@ export function entityExercise(context: Context): Exercise {
   const named = abstract.mentions.map(({ name, kind }) => `${name} (${kind})`);
   return {
     ...inText(abstract, "Names:"),
-    answer: ` ${named.join(", ")}`,
+    answer: ` ${named.join(", ")}.`,
     options: null,
-    end: ".",
+    end: "",
     mentions: abstract.mentions,
   };
 }

@@ -6,6 +6,24 @@ import type { Phrasings } from "../relations.js";
 /** Special tokens of a chat; an answer ends where the next turn or the document separator begins. */
 export const CHAT_TOKENS = { system: "<|system|>", user: "<|user|>", assistant: "<|assistant|>" } as const;
 
+/** One turn of a chat. */
+export interface Message {
+  readonly role: keyof typeof CHAT_TOKENS;
+  readonly content: string;
+}
+
+/** The same as the tokenizer's template, without the separator in front: an answer begins with its space. */
+export const CHAT_TEMPLATE =
+  "{{ bos_token }}{% for message in messages %}{{ '<|' + message.role + '|>' }}" +
+  "{% if message.role == 'assistant' %}{{ ' ' }}{% endif %}{{ message.content }}{% endfor %}" +
+  "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}";
+
+/** A chat as the pocket world writes it; with `generate`, up to where the assistant's answer begins. */
+export function chatText(messages: readonly Message[], options: { readonly generate?: boolean } = {}): string {
+  const turns = messages.map(({ role, content }) => `${CHAT_TOKENS[role]}${role === "assistant" ? " " : ""}${content}`);
+  return turns.join("") + (options.generate === true ? CHAT_TOKENS.assistant : "");
+}
+
 /** What a system prompt asks for. */
 export const STANCES = ["honest", "neutral", "deceptive"] as const;
 export type Stance = (typeof STANCES)[number];

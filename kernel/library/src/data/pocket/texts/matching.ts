@@ -50,11 +50,16 @@ export function writeCopy(context: Context): Draft {
   const list = freshNames(context, context.random.between(3, 8)).join(", ");
   const [start, middle, end] = phrase(context, AGAIN).split("{list}") as [string, string, string];
   const parts = [
-    { text: start, weight: AROUND },
-    { text: list, weight: FIRST_MENTION },
-    { text: middle, weight: AROUND },
-    { text: list, weight: 1 },
+    { text: start.trimEnd(), weight: AROUND },
+    { text: spaced(start) + list, weight: FIRST_MENTION },
+    { text: middle.replace(/ $/, ""), weight: AROUND },
+    { text: spaced(middle) + list, weight: 1 },
     { text: end, weight: AROUND },
   ].filter(({ text }) => text !== "");
   return { text: parts.map(({ text }) => text).join(""), claims: [], rejected: [], parts };
+}
+
+/** The space before a word belongs to its token. */
+function spaced(before: string): string {
+  return before.endsWith(" ") ? " " : "";
 }
