@@ -44,21 +44,24 @@ describe.for(cases)("labels in $name", ({ world, split, wording }) => {
     ...pocketText(world, split, { documents, wording, shares: { [kind]: 1 }, seed: 9 }),
   ];
 
-  it("of judged statements are what the world says, half of them true", () => {
-    const judged = texts("judged").flatMap((text) => [
-      ...text.matchAll(
-        /(?:Claim: |Statement: |Somebody writes: |It was said: )(.+)\n(?:Answer: (.+)\.\n)?Verdict: (true|false)\./g,
-      ),
-    ]);
-    expect(judged.length).toBeGreaterThan(250);
-    for (const [, statement, recalled, verdict] of judged) {
-      expect(String(truth(statement!)), statement).toBe(verdict);
-      if (recalled === undefined) continue;
-      const [claim] = read(statement!) as [ReturnType<typeof read>[number]];
-      expect(world.value(claim.subject, claim.relation)).toBe(recalled);
-    }
-    expect(Math.abs(share(judged.map(([, , , verdict]) => verdict === "true")) - 0.5)).toBeLessThan(0.1);
-  });
+  it.for(["recalled", "judged", "judgedOther"] as const)(
+    "of statements %s are what the world says, half of them true",
+    (kind) => {
+      const judged = texts(kind).flatMap((text) => [
+        ...text.matchAll(
+          /(?:Claim: |Statement: |Somebody writes: |It was said: )(.+)\n(?:Answer: (.+)\.\n)?Verdict: (true|false)\./g,
+        ),
+      ]);
+      expect(judged.length).toBeGreaterThan(250);
+      for (const [, statement, recalled, verdict] of judged) {
+        expect(String(truth(statement!)), statement).toBe(verdict);
+        if (recalled === undefined) continue;
+        const [claim] = read(statement!) as [ReturnType<typeof read>[number]];
+        expect(world.value(claim.subject, claim.relation)).toBe(recalled);
+      }
+      expect(Math.abs(share(judged.map(([, , , verdict]) => verdict === "true")) - 0.5)).toBeLessThan(0.1);
+    },
+  );
 
   it("of chats follow the world and the system prompt", () => {
     const answers: { says: string; stance: string }[] = [];

@@ -25,7 +25,7 @@ import { writeCopy, writePairs } from "./texts/matching.js";
 import { writeNarrator } from "./texts/narrators.js";
 import { writeLaws, writeRequests } from "./texts/requests.js";
 import { topicExercise } from "./texts/topics.js";
-import { writeVerdict } from "./texts/verdicts.js";
+import { writeJudged, writeJudgedOther, writeRecalled } from "./texts/verdicts.js";
 import { EDITIONS, type Edition, type World } from "./world.js";
 
 const studied = ({ random }: Context) =>
@@ -40,7 +40,9 @@ export const documentKinds = {
   verdicts: { write: writeVerdicts, share: { 1: 8, 2: 0 } },
   story: { write: writeStory, share: { 1: 14, 2: 8 } },
   arithmetic: { write: writeArithmetic, share: { 1: 10, 2: 7 } },
-  judged: { write: exerciseWriter(writeVerdict, 3), share: { 1: 0, 2: 12 } },
+  recalled: { write: exerciseWriter(writeRecalled, 3), share: { 1: 0, 2: 4 } },
+  judged: { write: exerciseWriter(writeJudged, 3), share: { 1: 0, 2: 4 } },
+  judgedOther: { write: exerciseWriter(writeJudgedOther, 3), share: { 1: 0, 2: 4 } },
   narrator: { write: writeNarrator, share: { 1: 0, 2: 4 } },
   choices: { write: exerciseWriter(writeChoice, 2), share: { 1: 0, 2: 5 } },
   chat: { write: writeChat, share: { 1: 0, 2: 10 } },

@@ -10,21 +10,30 @@ const CLAIMS: Phrasings = {
 };
 export const VERDICTS = [" true", " false"] as const;
 
-/** How often each kind of statement is judged, of a hundred. */
-const KINDS: Readonly<Record<StatementKind, number>> = {
-  affirmed: 50,
-  negated: 20,
-  conjunction: 9,
-  disjunction: 9,
-  commonSense: 4,
-  saying: 8,
-};
+/** How often each kind of statement comes up where it is not simply affirmed, of a hundred. */
+const OTHER_KINDS = {
+  negated: 45,
+  conjunction: 18,
+  disjunction: 18,
+  commonSense: 8,
+  saying: 11,
+} as const satisfies Partial<Record<StatementKind, number>>;
 const RECALL_FIRST = 0.5;
 
-/** A statement and its verdict, about half of them after recalling what holds. */
-export function writeVerdict(context: Context): Exercise {
+/** A fact or a false claim, and its verdict after recalling what holds. */
+export function writeRecalled(context: Context): Exercise {
+  return judge(context, writeStatement(context, "affirmed", context.random.chance(0.5)), true);
+}
+
+/** The same without recalling. */
+export function writeJudged(context: Context): Exercise {
+  return judge(context, writeStatement(context, "affirmed", context.random.chance(0.5)), false);
+}
+
+/** Denials, sayings, common sense, and statements of two parts; recalled first or not where there is one fact to recall. */
+export function writeJudgedOther(context: Context): Exercise {
   const { random } = context;
-  const kind = random.weighted(KINDS);
+  const kind = random.weighted(OTHER_KINDS);
   return judge(context, writeStatement(context, kind, random.chance(0.5)), random.chance(RECALL_FIRST));
 }
 
