@@ -140,6 +140,7 @@ export { abilities, type Abilities, type AbilitiesOptions, type Ability } from "
 export { bootstrap, wilson, type Interval } from "./evaluation/intervals.js";
 export { logLikelihoods, type Continuation } from "./evaluation/likelihood.js";
 export { perplexity, type Perplexity, type PerplexityOptions } from "./evaluation/perplexity.js";
+export { truthProbe, type TruthProbe, type TruthProbeOptions } from "./evaluation/truth-probe.js";
 
 export {
   PackedWeight,
