@@ -53,7 +53,7 @@ describe("tasks", () => {
     }
   });
 
-  it.for(["likelihood", "likelihoodNegated"] as const)(
+  it.for(["likelihood", "likelihoodNegated", "likelihoodSaying"] as const)(
     "%s: exactly the answer holds, and both differ in the value alone",
     (task) => {
       const read = statementReader(pocket.world);

@@ -2,7 +2,7 @@ import { commonSense } from "./common-sense.js";
 import { affirm, fact, mistaken, phrase, say, type Context } from "./document.js";
 import type { Phrasings } from "./relations.js";
 import { splitOfCommonSense } from "./splits.js";
-import type { Claim, World } from "./world.js";
+import type { Claim, Fact, World } from "./world.js";
 
 /** A sentence that is true or false in a world. */
 export interface Statement {
@@ -71,9 +71,7 @@ export const statementKinds = {
   },
   /** False: what people in this world wrongly believe. True: what holds instead. */
   saying: (context, truth) => {
-    const known = new Set(context.asked.map(({ relation, subject }) => `${relation} ${subject}`));
-    const sayings = context.world.sayings.filter(({ relation, subject }) => known.has(`${relation} ${subject}`));
-    const saying = context.random.pick(sayings);
+    const saying = context.random.pick(askedSayings(context));
     const claim = affirm(truth ? fact(context.world, saying.subject, saying.relation) : saying);
     return { text: say(context, claim), claims: [claim] };
   },
@@ -84,6 +82,12 @@ export const STATEMENT_KINDS = Object.keys(statementKinds) as readonly Statement
 /** A statement of a kind, with the truth that is asked for. */
 export function writeStatement(context: Context, kind: StatementKind, truth: boolean): Statement {
   return { kind, truth, ...statementKinds[kind](context, truth) };
+}
+
+/** The false sayings about facts that may be asked about. */
+export function askedSayings({ asked, world }: Context): readonly Fact[] {
+  const known = new Set(asked.map(({ relation, subject }) => `${relation} ${subject}`));
+  return world.sayings.filter(({ relation, subject }) => known.has(`${relation} ${subject}`));
 }
 
 function simple(context: Context, truth: boolean, negated: boolean): Draft {

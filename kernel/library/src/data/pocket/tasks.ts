@@ -1,8 +1,8 @@
 import { checkNames, checkOptions, choice, integer } from "../../options.js";
 import { TextDataset } from "../text.js";
-import { affirm, ask, mistaken, say, type Context } from "./document.js";
+import { affirm, ask, fact, mistaken, say, type Context } from "./document.js";
 import type { Exercise } from "./exercise.js";
-import { writeStatement, type StatementKind } from "./labelled.js";
+import { askedSayings, writeStatement, type StatementKind } from "./labelled.js";
 import { ENTITY_KINDS } from "./names.js";
 import { Choices } from "./random.js";
 import { SPLITS, type Split } from "./relations.js";
@@ -16,7 +16,7 @@ import { pairExercise } from "./texts/matching.js";
 import { request, type RequestKind } from "./texts/requests.js";
 import { topicExercise } from "./texts/topics.js";
 import { judge } from "./texts/verdicts.js";
-import type { World } from "./world.js";
+import type { Fact, World } from "./world.js";
 
 /**
  * How an answer is read: "options", the likeliest of them; "text", greedy text that begins with the answer; "number", greedy text whose
@@ -46,6 +46,11 @@ export const pocketTasks = {
     title: "truth by likelihood, negated",
     reading: "options",
     write: (context, index) => likelier(context, true, index),
+  },
+  likelihoodSaying: {
+    title: "truth by likelihood, against false sayings",
+    reading: "options",
+    write: likelierThanSaying,
   },
   choice: {
     title: "multiple choice, by value",
@@ -166,17 +171,24 @@ function openQuestion(context: Context): Exercise {
   };
 }
 
-/** The same sentence with the value that holds and with one that does not: the whole sentence is the option. */
+/** A fact against the same sentence with another value. */
 function likelier(context: Context, negated: boolean, index: number): Exercise {
   const truth = context.random.pick(context.asked);
   const other = mistaken(context, truth);
+  return negated ? likelierOf(context, other, truth, true, index) : likelierOf(context, truth, other, false, index);
+}
+
+/** A fact against what people wrongly believe instead. */
+function likelierThanSaying(context: Context, index: number): Exercise {
+  const saying = context.random.pick(askedSayings(context));
+  return likelierOf(context, fact(context.world, saying.subject, saying.relation), saying, false, index);
+}
+
+/** The same sentence about two values: the whole sentence is the option. */
+function likelierOf(context: Context, right: Fact, wrong: Fact, negated: boolean, index: number): Exercise {
   const wording = context.random.integer(2 ** 31);
-  const sayAlike = (value: string) =>
-    say({ ...context, random: new Choices("wording", wording) }, { ...truth, value, negated });
-  const [holds, fails] = (negated ? [other, truth] : [truth, other]).map(({ value }) => sayAlike(value)) as [
-    string,
-    string,
-  ];
+  const sayAlike = (each: Fact) => say({ ...context, random: new Choices("wording", wording) }, { ...each, negated });
+  const [holds, fails] = [sayAlike(right), sayAlike(wrong)];
   const options = even(index) ? [holds, fails] : [fails, holds];
   return { prompt: "", worked: "", answer: holds, options, end: "", claims: [], rejected: [] };
 }
