@@ -9,6 +9,7 @@ use std::arch::x86_64::{
     _mm512_storeu_ps, _mm512_storeu_si512,
 };
 
+use super::ahead::Ahead;
 use super::pack::Lane;
 
 /// Rows of a tile.
@@ -30,11 +31,18 @@ impl Avx512 {
         std::arch::is_x86_feature_detected!("avx512f").then_some(Avx512(()))
     }
 
-    /// `out[12, 32] = Σ_k a[k, 12]·b[k, 32]`
-    pub(super) fn tile(self, a: &[f32], b: &[f32], out: &mut [f32]) {
+    /// `out[12, 32] = Σ_k a[k, 12]·b[k, 32]`, of which `rows` are wanted.
+    pub(super) fn tile(self, rows: usize, a: &[f32], b: &[f32], ahead: Ahead, out: &mut [f32]) {
         let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+        let out = out.as_chunks_mut().0;
         // SAFETY: `self` proves that the processor has AVX-512 F.
-        unsafe { tile(a, b, out.as_chunks_mut().0) }
+        unsafe {
+            match rows {
+                ..=4 => tile::<4>(a, b, ahead, out),
+                ..=8 => tile::<8>(a, b, ahead, out),
+                _ => tile::<ROWS>(a, b, ahead, out),
+            }
+        }
     }
 }
 
@@ -47,11 +55,18 @@ impl Avx512Bf16 {
         has.then_some(Avx512Bf16(()))
     }
 
-    /// `out[12, 32] = Σ_s Σ_p a[s, 12][p]·b[s, 32][p]`, `p` over the two numbers of a lane
-    pub(super) fn tile(self, a: &[Lane], b: &[Lane], out: &mut [f32]) {
+    /// `out[12, 32] = Σ_s Σ_p a[s, 12][p]·b[s, 32][p]`, `p` over the two numbers of a lane; `rows` are wanted.
+    pub(super) fn tile(self, rows: usize, a: &[Lane], b: &[Lane], ahead: Ahead, out: &mut [f32]) {
         let (a, b) = (a.as_chunks().0, b.as_chunks().0);
+        let out = out.as_chunks_mut().0;
         // SAFETY: `self` proves that the processor has AVX-512 F, BW and BF16.
-        unsafe { tile_of_pairs(a, b, out.as_chunks_mut().0) }
+        unsafe {
+            match rows {
+                ..=4 => tile_of_pairs::<4>(a, b, ahead, out),
+                ..=8 => tile_of_pairs::<8>(a, b, ahead, out),
+                _ => tile_of_pairs::<ROWS>(a, b, ahead, out),
+            }
+        }
     }
 
     /// Neighbours of a row, rounded, two a lane; 0 beside the last of an odd number.
@@ -87,11 +102,13 @@ impl Avx512Bf16 {
 }
 
 #[target_feature(enable = "avx512f")]
-fn tile(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]], out: &mut [[f32; COLUMNS]]) {
-    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+fn tile<const R: usize>(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]], ahead: Ahead, out: &mut [[f32; COLUMNS]]) {
+    let mut sums = [[_mm512_setzero_ps(); 2]; R];
+    let mut lines = ahead.lines();
     for (a, b) in a.iter().zip(b) {
+        lines.fetch();
         let [low, high] = halves(b).map(|half| load(half));
-        for row in 0..ROWS {
+        for row in 0..R {
             let a = _mm512_set1_ps(a[row]);
             sums[row][0] = _mm512_fmadd_ps(a, low, sums[row][0]);
             sums[row][1] = _mm512_fmadd_ps(a, high, sums[row][1]);
@@ -101,11 +118,14 @@ fn tile(a: &[[f32; ROWS]], b: &[[f32; COLUMNS]], out: &mut [[f32; COLUMNS]]) {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-fn tile_of_pairs(a: &[[Lane; ROWS]], b: &[[Lane; COLUMNS]], out: &mut [[f32; COLUMNS]]) {
-    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
+fn tile_of_pairs<const R: usize>(a: &[[Lane; ROWS]], b: &[[Lane; COLUMNS]], ahead: Ahead, out: &mut [[f32; COLUMNS]]) {
+    let mut sums = [[_mm512_setzero_ps(); 2]; R];
+    let mut lines = ahead.lines();
     for (a, b) in a.iter().zip(b) {
+        lines.fetch();
+        lines.fetch();
         let [low, high] = halves(b).map(|half| pairs(load_lanes(half)));
-        for row in 0..ROWS {
+        for row in 0..R {
             let a = pairs(_mm512_set1_epi32(a[row].cast_signed()));
             sums[row][0] = _mm512_dpbf16_ps(sums[row][0], a, low);
             sums[row][1] = _mm512_dpbf16_ps(sums[row][1], a, high);
@@ -116,7 +136,7 @@ fn tile_of_pairs(a: &[[Lane; ROWS]], b: &[[Lane; COLUMNS]], out: &mut [[f32; COL
 
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn write(sums: [[__m512; 2]; ROWS], out: &mut [[f32; COLUMNS]]) {
+fn write<const R: usize>(sums: [[__m512; 2]; R], out: &mut [[f32; COLUMNS]]) {
     for ([low, high], out) in sums.into_iter().zip(out) {
         let (out_low, out_high) = out.split_at_mut(16);
         // SAFETY: sixteen numbers are there to write.

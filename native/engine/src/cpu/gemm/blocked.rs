@@ -10,6 +10,7 @@ use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
 use super::Output;
+use super::ahead::Ahead;
 use super::microkernel::{Kernel, LARGEST_TILE};
 use super::pack::{Lane, Span, spans};
 use super::rows::{Operand, Rows};
@@ -50,7 +51,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// Packs rows of A on all threads.
+    /// Packs rows of A on the threads of the pool that this runs on.
     pub(super) fn pack<A: Rows>(
         kernel: Kernel,
         a: Operand<'_, A>,
@@ -71,12 +72,10 @@ impl Left {
                 rest = after;
             }
         }
-        pool::run(|| {
-            tasks.into_par_iter().try_for_each(|(depth, rows, out)| {
-                cancel.check()?;
-                dispatch!(kernel.level, simd => a.pack(simd, lanes, depth, rows, height, out));
-                Ok::<_, Error>(())
-            })
+        tasks.into_par_iter().try_for_each(|(depth, rows, out)| {
+            cancel.check()?;
+            dispatch!(kernel.level, simd => a.pack(simd, lanes, depth, rows, height, out));
+            Ok::<_, Error>(())
         })?;
         Ok(Left { kernel, buffer, panels, k })
     }
@@ -116,14 +115,13 @@ impl<A: Rows, B: Rows> Product<'_, A, B> {
     /// Computes it.
     pub(super) fn run(&self, c: &mut [f32], cancel: &Cancel) -> Result<()> {
         let c = Shared::new(c, self.m, self.n);
-        for rows in spans(self.m, rows_at_once(self.m, self.k).max(1)) {
-            let left = Left::pack(self.kernel, self.a, rows, self.k, cancel)?;
-            let tasks = self.tasks(rows);
-            pool::run(|| {
+        pool::run(|| {
+            spans(self.m, rows_at_once(self.m, self.k).max(1)).try_for_each(|rows| {
+                let left = Left::pack(self.kernel, self.a, rows, self.k, cancel)?;
+                let tasks = self.tasks(rows);
                 tasks.par_iter().try_for_each(|&(part, columns)| self.strip(&left, rows, part, columns, &c, cancel))
-            })?;
-        }
-        Ok(())
+            })
+        })
     }
 
     /// Strips of columns, each cut into stretches of rows where there are too few strips to share out.
@@ -142,17 +140,33 @@ impl<A: Rows, B: Rows> Product<'_, A, B> {
         let mut buffer = workspace(padded * lanes.steps(self.k).min(STEPS), cancel)?;
         let mut tile = [0.0f32; LARGEST_TILE];
         let tile = &mut tile[..height * width];
-        for depth in self.kernel.blocks(self.k) {
+        let mut blocks = self.kernel.blocks(self.k).peekable();
+        while let Some(depth) = blocks.next() {
             cancel.check()?;
             let steps = lanes.steps(depth.length);
             let right: &mut [Lane] = buffer.elements_mut(padded * steps);
             dispatch!(level, simd => self.b.pack(simd, lanes, depth, columns, width, right));
+            let ahead = self.next_block(blocks.peek(), columns);
             for block in part.cut(BLOCK.next_multiple_of(height)) {
                 cancel.check()?;
-                dispatch!(level, simd => self.sweep(simd, left, depth, (rows.start, block, columns), right, tile, c));
+                let place = (rows.start, block, columns);
+                dispatch!(level, simd => self.sweep(simd, left, depth, place, right, ahead, tile, c));
             }
         }
         Ok(())
+    }
+
+    /// What is packed after a block: the next one of the strip, or the first of the next strip, which the same thread
+    /// often takes.
+    fn next_block(&self, depth: Option<&Span>, columns: Span) -> Ahead {
+        if let Some(depth) = depth {
+            return self.b.ahead(*depth, columns);
+        }
+        let start = columns.start + columns.length;
+        match (self.kernel.blocks(self.k).next(), start < self.n) {
+            (Some(depth), true) => self.b.ahead(depth, Span { start, length: STRIP.min(self.n - start) }),
+            _ => Ahead::NOTHING,
+        }
     }
 
     /// The tiles of a block of rows × the columns of a strip, from panels of the same depth.
@@ -165,16 +179,21 @@ impl<A: Rows, B: Rows> Product<'_, A, B> {
         depth: Span,
         (first, block, columns): (usize, Span, Span),
         right: &[Lane],
+        ahead: Ahead,
         tile: &mut [f32],
         c: &Shared<'_>,
     ) {
         let Kernel { rows: height, columns: width, lanes, .. } = self.kernel;
         let add = self.output.accumulate || depth.start > 0;
         let last = depth.start + depth.length == self.k;
+        let steps = lanes.steps(depth.length);
+        let panels = columns.length.div_ceil(width);
         for down in block.cut(height) {
+            let turn = down.start / height * panels;
             let left = left.panel(depth, down.start / height);
-            for (across, right) in columns.cut(width).zip(right.chunks_exact(width * lanes.steps(depth.length))) {
-                self.kernel.tile_in(simd, left, right, tile);
+            for (j, (across, right)) in columns.cut(width).zip(right.chunks_exact(width * steps)).enumerate() {
+                let ahead = ahead.after(turn + j, steps * lanes.depth());
+                self.kernel.tile_in(simd, down.length, left, right, ahead, tile);
                 for (i, sums) in tile.chunks_exact(width).take(down.length).enumerate() {
                     // SAFETY: tasks have distinct `(part, columns)`, and each segment is dropped at once.
                     let out = unsafe { c.segment(first + down.start + i, across.start, across.length) };

@@ -3,6 +3,7 @@
 use fearless_simd::prelude::*;
 use fearless_simd::{Level, Simd, dispatch};
 
+use super::ahead::Ahead;
 #[cfg(target_arch = "x86_64")]
 use super::avx512::{self, Avx512, Avx512Bf16};
 use super::pack::{Lane, Lanes};
@@ -68,21 +69,23 @@ impl Kernel {
         Kernel { level, lanes: Lanes::F32, round: bf16, rows: ROWS, columns, tile: Tile::Portable }
     }
 
-    /// `out[rows, columns] = Σ a·b` over a panel of A and a panel of B.
-    pub(super) fn tile(self, a: &[Lane], b: &[Lane], out: &mut [f32]) {
-        dispatch!(self.level, simd => self.tile_in(simd, a, b, out));
+    /// `out[rows, columns] = Σ a·b` over a panel of A and a panel of B, of which the first `rows` are wanted.
+    pub(super) fn tile(self, rows: usize, a: &[Lane], b: &[Lane], ahead: Ahead, out: &mut [f32]) {
+        dispatch!(self.level, simd => self.tile_in(simd, rows, a, b, ahead, out));
     }
 
     /// [`Kernel::tile`] where code for its level runs already.
     #[inline(always)]
-    pub(super) fn tile_in<S: Simd>(self, simd: S, a: &[Lane], b: &[Lane], out: &mut [f32]) {
+    pub(super) fn tile_in<S: Simd>(self, simd: S, rows: usize, a: &[Lane], b: &[Lane], ahead: Ahead, out: &mut [f32]) {
         let numbers = bytemuck::cast_slice::<Lane, f32>;
         match self.tile {
             #[cfg(target_arch = "x86_64")]
-            Tile::Avx512Bf16(proof) => proof.tile(a, b, out),
+            Tile::Avx512Bf16(proof) => proof.tile(rows, a, b, ahead, out),
             #[cfg(target_arch = "x86_64")]
-            Tile::Avx512(proof) => proof.tile(numbers(a), numbers(b), out),
-            Tile::Portable => tile(simd, numbers(a), numbers(b), out),
+            Tile::Avx512(proof) => proof.tile(rows, numbers(a), numbers(b), ahead, out),
+            Tile::Portable if rows <= 2 => tile::<2, S>(simd, numbers(a), numbers(b), ahead, out),
+            Tile::Portable if rows <= 4 => tile::<4, S>(simd, numbers(a), numbers(b), ahead, out),
+            Tile::Portable => tile::<ROWS, S>(simd, numbers(a), numbers(b), ahead, out),
         }
     }
 }
@@ -93,15 +96,17 @@ fn width<S: Simd>(_: S) -> usize {
 }
 
 #[inline(always)]
-fn tile<S: Simd>(simd: S, a: &[f32], b: &[f32], out: &mut [f32]) {
+fn tile<const R: usize, S: Simd>(simd: S, a: &[f32], b: &[f32], ahead: Ahead, out: &mut [f32]) {
     let lanes = S::f32s::LEN;
-    let mut sums = [[S::f32s::splat(simd, 0.0); VECTORS]; ROWS];
+    let mut sums = [[S::f32s::splat(simd, 0.0); VECTORS]; R];
+    let mut lines = ahead.lines();
     for (a, b) in a.chunks_exact(ROWS).zip(b.chunks_exact(VECTORS * lanes)) {
+        lines.fetch();
         let mut vectors = [S::f32s::splat(simd, 0.0); VECTORS];
         for i in 0..VECTORS {
             vectors[i] = S::f32s::from_slice(simd, &b[i * lanes..(i + 1) * lanes]);
         }
-        for row in 0..ROWS {
+        for row in 0..R {
             let a = S::f32s::splat(simd, a[row]);
             for i in 0..VECTORS {
                 sums[row][i] = a.mul_add(vectors[i], sums[row][i]);

@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::format::PackedRef;
 use crate::precision::Precision;
 
+mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod blocked;

@@ -1,12 +1,14 @@
 //! What an operand is stored as. Packers and loops see rows of numbers; a storage format is an implementation of
 //! [`Rows`].
 
+use bytemuck::NoUninit;
 use fearless_simd::Simd;
 use fearless_simd::prelude::*;
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::MatRef;
+use super::ahead::Ahead;
 use super::pack::Span;
 use crate::format::PackedRef;
 
@@ -17,10 +19,13 @@ pub(super) const LONGEST: usize = 256;
 pub(super) trait Rows: Sync {
     /// A stretch of a row: where it lies, or decoded into `space`.
     fn stretch<'a, S: Simd>(&'a self, simd: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32];
+
+    /// Its bytes, where fetching them takes longer than reading them.
+    fn bytes(&self, row: usize, span: Span) -> Option<&[u8]>;
 }
 
 /// What dense matrices are stored as.
-pub trait Number: Copy + Send + Sync {
+pub trait Number: NoUninit + Send + Sync {
     /// As f32: where they lie, or widened into `space`.
     fn widen<'a>(numbers: &'a [Self], space: &'a mut [f32]) -> &'a [f32];
 }
@@ -57,6 +62,10 @@ impl<T: Number> Rows for MatRef<'_, T> {
     fn stretch<'a, S: Simd>(&'a self, _: S, row: usize, span: Span, space: &'a mut [f32]) -> &'a [f32] {
         T::widen(&self.data[row * self.stride + span.start..][..span.length], space)
     }
+
+    fn bytes(&self, row: usize, span: Span) -> Option<&[u8]> {
+        Some(bytemuck::cast_slice(&self.data[row * self.stride + span.start..][..span.length]))
+    }
 }
 
 impl Rows for PackedRef<'_> {
@@ -65,6 +74,10 @@ impl Rows for PackedRef<'_> {
         let space = &mut space[..span.length];
         self.decode(simd, row, span.start, space);
         space
+    }
+
+    fn bytes(&self, _: usize, _: Span) -> Option<&[u8]> {
+        None
     }
 }
 
@@ -104,6 +117,14 @@ impl<R: Rows> Operand<'_, R> {
         let rounded = &mut rounded[..span.length];
         round_to_bf16(simd, numbers, rounded);
         rounded
+    }
+
+    /// Where a block of the operand lies.
+    pub(super) fn ahead(&self, depth: Span, places: Span) -> Ahead {
+        let (rows, span) = if self.along { (places, depth) } else { (depth, places) };
+        let Some(first) = self.rows.bytes(rows.start, span) else { return Ahead::NOTHING };
+        let second = if rows.length > 1 { self.rows.bytes(rows.start + 1, span) } else { None };
+        Ahead::new(first, second, rows.length)
     }
 }
 

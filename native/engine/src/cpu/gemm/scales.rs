@@ -5,6 +5,7 @@ use fearless_simd::dispatch;
 use rayon::prelude::*;
 
 use super::MatRef;
+use super::ahead::Ahead;
 use super::blocked::{Left, STRIP, workspace};
 use super::microkernel::{Kernel, LARGEST_TILE};
 use super::pack::{Lane, Span, spans};
@@ -39,9 +40,9 @@ pub(super) fn packed_backward_scales(
         let x = MatRef { data: &x[batch.start * k..], transposed: false, stride: k };
         let dy = Operand { rows: &dy, along: false, round: kernel.round };
         let x = Operand { rows: &x, along: false, round: kernel.round };
-        let left = Left::pack(kernel, dy, Span { start: 0, length: n }, batch.length, cancel)?;
         let strips: Vec<_> = spans(k, STRIP).collect();
         let parts: Vec<_> = pool::run(|| {
+            let left = Left::pack(kernel, dy, Span { start: 0, length: n }, batch.length, cancel)?;
             strips
                 .par_iter()
                 .map(|&columns| strip(kernel, &left, x, batch.length, columns, w, cancel))
@@ -98,7 +99,7 @@ fn strip(
             let block = &right[padded * lanes.steps(depth.start)..][..padded * steps];
             for (j, right) in block.chunks_exact(width * steps).enumerate() {
                 let tile = &mut tile[..height * width];
-                kernel.tile(left.panel(depth, rows.start / height), right, tile);
+                kernel.tile(rows.length, left.panel(depth, rows.start / height), right, Ahead::NOTHING, tile);
                 for (tile, gradient) in tile.chunks_exact(width).zip(gradient.chunks_exact_mut(padded)) {
                     for (tile, gradient) in tile.iter().zip(&mut gradient[j * width..]) {
                         *gradient += tile;
