@@ -238,9 +238,11 @@ impl Packed {
     fn each(mut f: impl FnMut(&mut Random, &Packed)) {
         let mut random = Random::new(4);
         for format in Format::ALL {
-            for shape in [[1, 1], [5, 3], [7, 65], [33, 64], [37, 130], [130, 37], [70, 1030], [4, 515]] {
-                let groups = if !format.is_integer() { [32, 64] } else { [0, 20] };
-                for group in groups {
+            for shape in
+                [[1, 1], [5, 3], [7, 65], [33, 64], [37, 130], [130, 37], [70, 1030], [4, 515], [9, 192], [9, 200]]
+            {
+                let groups: &[usize] = if !format.is_integer() { &[32, 64] } else { &[0, 20, 32, 64] };
+                for &group in groups {
                     let packed = Packed::new(&mut random, format, shape, group, group == 32);
                     f(&mut random, &packed);
                 }
@@ -255,7 +257,7 @@ impl Packed {
     }
 }
 
-const TOKENS: [usize; 7] = [0, 1, 2, 5, 8, 9, 40];
+const TOKENS: [usize; 8] = [0, 1, 2, 3, 5, 8, 9, 40];
 
 #[test]
 fn every_level_of_a_row_decodes_to_the_same_weight() {
@@ -269,6 +271,18 @@ fn every_level_of_a_row_decodes_to_the_same_weight() {
             let mut dx = vec![f32::NAN; rows * columns];
             Gemm::on(isa).packed_backward_input(rows, &unit, &packed.view(), &mut dx, &CANCEL()).unwrap();
             assert_eq!(dx, packed.weights, "{}", packed.name((isa, Precision::F32), rows));
+            // x of unit rows reads columns.
+            for tokens in [1, 2, 4, 8].into_iter().filter(|tokens| *tokens <= columns) {
+                let mut unit = vec![0.0; tokens * columns];
+                (0..tokens).for_each(|i| unit[i * columns + i] = 1.0);
+                let mut y = vec![f32::NAN; tokens * rows];
+                Gemm::on(isa).packed_forward(tokens, &unit, &packed.view(), &mut y, &CANCEL()).unwrap();
+                for (i, y) in y.iter().enumerate() {
+                    let (token, row) = (i / rows, i % rows);
+                    let name = packed.name((isa, Precision::F32), tokens);
+                    assert_eq!(*y, packed.weights[row * columns + token], "{name}, row {row}");
+                }
+            }
         }
     });
 }

@@ -22,7 +22,7 @@ const RUN: usize = 512;
 /// Rows of the weight that are used together.
 const TOGETHER: usize = 4;
 /// Rows of the weight in a task of [`dots`].
-const ROWS_PER_TASK: usize = 64;
+pub(super) const ROWS_PER_TASK: usize = 64;
 /// Columns of the weight in a task of [`combinations`].
 const COLUMNS_PER_TASK: usize = 256;
 
@@ -61,6 +61,16 @@ impl Left {
         }
     }
 
+    /// How many there are.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// One of them.
+    pub(super) fn row(&self, row: usize) -> &[f32] {
+        &self.data[row * self.columns..][..self.columns]
+    }
+
     fn stretch(&self, row: usize, span: Span) -> &[f32] {
         &self.data[row * self.columns + span.start..][..span.length]
     }
@@ -76,19 +86,32 @@ pub(super) fn dots<B: Rows>(
     c: &mut [f32],
     cancel: &Cancel,
 ) -> Result<()> {
-    let c = Shared::new(c, a.rows, n);
-    let tasks: Vec<_> = spans(n, ROWS_PER_TASK).collect();
-    let task = |rows: &Span| {
+    columns::<ROWS_PER_TASK>([a.rows, n], output, c, cancel, |rows, sums| {
+        dispatch!(level, simd => dots_of_rows(simd, a, b, rows, sums));
+    })
+}
+
+/// `C[m, n]` by tasks that add the sums of some columns to zeros.
+pub(super) fn columns<const N: usize>(
+    [m, n]: [usize; 2],
+    output: Output<'_>,
+    c: &mut [f32],
+    cancel: &Cancel,
+    add: impl Fn(Span, &mut [[f32; N]; MOST_ROWS]) + Sync,
+) -> Result<()> {
+    let c = Shared::new(c, m, n);
+    let tasks: Vec<_> = spans(n, N).collect();
+    let task = |columns: &Span| {
         cancel.check()?;
-        let mut sums = [[0.0; ROWS_PER_TASK]; MOST_ROWS];
-        dispatch!(level, simd => dots_of_rows(simd, a, b, *rows, &mut sums));
-        for (row, sums) in sums.iter().enumerate().take(a.rows) {
+        let mut sums = [[0.0; N]; MOST_ROWS];
+        add(*columns, &mut sums);
+        for (row, sums) in sums.iter().enumerate().take(m) {
             // SAFETY: tasks have distinct columns, and the segment is dropped at once.
-            let out = unsafe { c.segment(row, rows.start, rows.length) };
+            let out = unsafe { c.segment(row, columns.start, columns.length) };
             for (out, sum) in out.iter_mut().zip(sums) {
                 *out = if output.accumulate { *out + output.alpha * sum } else { output.alpha * sum };
             }
-            output.finish(n, row, rows.start, out);
+            output.finish(n, row, columns.start, out);
         }
         Ok(())
     };
@@ -174,23 +197,9 @@ pub(super) fn combinations<B: Rows>(
     c: &mut [f32],
     cancel: &Cancel,
 ) -> Result<()> {
-    let c = Shared::new(c, a.rows, n);
-    let tasks: Vec<_> = spans(n, COLUMNS_PER_TASK).collect();
-    let task = |columns: &Span| {
-        cancel.check()?;
-        let mut sums = [[0.0; COLUMNS_PER_TASK]; MOST_ROWS];
-        dispatch!(level, simd => combine(simd, a, b, *columns, &mut sums));
-        for (row, sums) in sums.iter().enumerate().take(a.rows) {
-            // SAFETY: tasks have distinct columns, and the segment is dropped at once.
-            let out = unsafe { c.segment(row, columns.start, columns.length) };
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = if output.accumulate { *out + output.alpha * sum } else { output.alpha * sum };
-            }
-            output.finish(n, row, columns.start, out);
-        }
-        Ok(())
-    };
-    pool::run(|| tasks.par_iter().try_for_each(task))
+    columns::<COLUMNS_PER_TASK>([a.rows, n], output, c, cancel, |columns, sums| {
+        dispatch!(level, simd => combine(simd, a, b, columns, sums));
+    })
 }
 
 #[inline(always)]

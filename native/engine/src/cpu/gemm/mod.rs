@@ -15,6 +15,8 @@ mod ahead;
 mod avx512;
 mod blocked;
 mod few;
+#[cfg(target_arch = "x86_64")]
+mod lookup;
 mod microkernel;
 mod pack;
 mod rows;
@@ -25,6 +27,8 @@ pub use rows::Number;
 pub use scales::packed_backward_scales_from_output;
 
 use blocked::Product;
+#[cfg(target_arch = "x86_64")]
+use lookup::Lookup;
 use microkernel::Kernel;
 use rows::{Operand, Rows};
 
@@ -268,6 +272,10 @@ impl Gemm {
         let (level, round) = (self.isa.level(), self.precision == Precision::Bf16);
         let a = few::Left::gather(level, m, k, Operand { rows: &a, along: !a.transposed, round });
         let b = Operand { rows: b, along: b_along, round };
+        #[cfg(target_arch = "x86_64")]
+        if let Some(weight) = b.rows.packed().filter(|_| b_along).and_then(|w| Lookup::new(self.isa, w, round)) {
+            return weight.dots(&a, output, c, cancel);
+        }
         if b_along {
             few::dots(level, &a, b, n, output, c, cancel)
         } else {

@@ -22,6 +22,11 @@ pub(super) trait Rows: Sync {
 
     /// Its bytes, where fetching them takes longer than reading them.
     fn bytes(&self, row: usize, span: Span) -> Option<&[u8]>;
+
+    /// Itself, if it is packed.
+    fn packed(&self) -> Option<&PackedRef<'_>> {
+        None
+    }
 }
 
 /// What dense matrices are stored as.
@@ -78,6 +83,10 @@ impl Rows for PackedRef<'_> {
 
     fn bytes(&self, _: usize, _: Span) -> Option<&[u8]> {
         None
+    }
+
+    fn packed(&self) -> Option<&PackedRef<'_>> {
+        Some(self)
     }
 }
 
