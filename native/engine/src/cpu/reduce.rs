@@ -63,10 +63,14 @@ pub fn sum(cancel: &Cancel, x: &[f32], f: impl Fn(f64) -> f64 + Sync) -> Result<
             for (sum, block) in partial.iter_mut().zip(x[first * BLOCK..].chunks(BLOCK)) {
                 // Eight interleaved sums, so that the additions do not wait for each other.
                 let mut lanes = [0.0f64; 8];
-                for group in block.chunks(8) {
+                let (groups, rest) = block.as_chunks::<8>();
+                for group in groups {
                     for (lane, &x) in lanes.iter_mut().zip(group) {
                         *lane += f(f64::from(x));
                     }
+                }
+                for (lane, &x) in lanes.iter_mut().zip(rest) {
+                    *lane += f(f64::from(x));
                 }
                 *sum = lanes.iter().sum();
             }

@@ -35,14 +35,13 @@ impl Avx512 {
     pub(super) fn tile(self, rows: usize, a: &[f32], b: &[f32], ahead: Ahead, out: &mut [f32]) {
         let (a, b) = (a.as_chunks().0, b.as_chunks().0);
         let out = out.as_chunks_mut().0;
+        let tile = match rows {
+            0..=4 => tile::<4>,
+            5..=8 => tile::<8>,
+            _ => tile::<ROWS>,
+        };
         // SAFETY: `self` proves that the processor has AVX-512 F.
-        unsafe {
-            match rows {
-                ..=4 => tile::<4>(a, b, ahead, out),
-                ..=8 => tile::<8>(a, b, ahead, out),
-                _ => tile::<ROWS>(a, b, ahead, out),
-            }
-        }
+        unsafe { tile(a, b, ahead, out) }
     }
 }
 
@@ -59,14 +58,13 @@ impl Avx512Bf16 {
     pub(super) fn tile(self, rows: usize, a: &[Lane], b: &[Lane], ahead: Ahead, out: &mut [f32]) {
         let (a, b) = (a.as_chunks().0, b.as_chunks().0);
         let out = out.as_chunks_mut().0;
+        let tile = match rows {
+            0..=4 => tile_of_pairs::<4>,
+            5..=8 => tile_of_pairs::<8>,
+            _ => tile_of_pairs::<ROWS>,
+        };
         // SAFETY: `self` proves that the processor has AVX-512 F, BW and BF16.
-        unsafe {
-            match rows {
-                ..=4 => tile_of_pairs::<4>(a, b, ahead, out),
-                ..=8 => tile_of_pairs::<8>(a, b, ahead, out),
-                _ => tile_of_pairs::<ROWS>(a, b, ahead, out),
-            }
-        }
+        unsafe { tile(a, b, ahead, out) }
     }
 
     /// Neighbours of a row, rounded, two a lane; 0 beside the last of an odd number.
