@@ -36,6 +36,22 @@ export interface CourseOptions {
   readonly report?: (stage: Stage, step: TrainingStep) => void;
 }
 
+/** What learn.js says of a run. */
+export interface CourseRun {
+  readonly seed: number;
+  readonly optimizer: string;
+  readonly learningRate: number;
+  readonly batch: number;
+  readonly length: number;
+  readonly steps: number;
+  readonly tokens: number;
+  /** Of the last part, where it was stopped and begun again. */
+  readonly minutes: number;
+  readonly processor: string;
+  readonly isa: string;
+  readonly threads: number;
+}
+
 const ASKED_ITEMS = 200;
 const LOSS_HEAD = "step,stage,loss,learning_rate,gradient_norm\n";
 

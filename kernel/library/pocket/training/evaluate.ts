@@ -21,6 +21,7 @@ import {
   type LanguageModel,
 } from "nibble-lab";
 import type { TaskName } from "nibble-lab/data";
+import { plainText } from "./stages.js";
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -41,6 +42,9 @@ const options: AbilitiesOptions = {
   ...(values.tasks !== undefined && { tasks: values.tasks.split(",") as TaskName[] }),
 };
 
+/** In edition 2 only what has a loss in training: prompts have none. */
+const test = pocket.text("test", pocket.edition === 1 ? {} : { shares: plainText });
+
 const tables: Abilities[] = [];
 using model = await loadModel(positionals[0] ?? "pocket");
 await report(model);
@@ -57,7 +61,9 @@ async function report(measured: LanguageModel): Promise<void> {
   for (const prompts of ["verdict", "honest", "deceptive"] as const) {
     const { layer, value, low, high } = await truthProbe(measured, { pocket, prompts });
     const interval = `${low.toFixed(2)}–${high.toFixed(2)}`;
-    console.log(`linear probe of truth, layer ${layer}, ${prompts} prompts: ${value.toFixed(3)} (${interval}), chance 0.50`);
+    console.log(
+      `linear probe of truth, layer ${layer}, ${prompts} prompts: ${value.toFixed(3)} (${interval}), chance 0.50`,
+    );
   }
-  console.log(`${String(await perplexity(measured, pocket.text("test")))}\n`);
+  console.log(`${String(await perplexity(measured, test))}\n`);
 }

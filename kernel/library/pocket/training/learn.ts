@@ -5,14 +5,14 @@
  *         [--optimizer muon|adamw] [--learning-rate X] [--scale X]
  *
  * `--scale .1` takes a tenth of every stage's steps. A run that was stopped goes on when it is started again with the same arguments, and
- * ends with the same bytes. Writes FOLDER/model (f16), loss.csv and stages.json; evaluate.js prints what the model can do.
+ * ends with the same bytes. Writes FOLDER/model (f16), loss.csv, stages.json and run.json; report.js writes the model card from them.
  */
-import { rmSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { engineInfo, loadTokenizer, saveModel } from "nibble-lab";
 import { data } from "nibble-lab/data";
-import { runCourse } from "./course.js";
+import { runCourse, type CourseRun } from "./course.js";
 import { storeAsHalf } from "./half.js";
 import { CONTEXT, TOKENIZER_FOLDER } from "./model.js";
 import { stages } from "./stages.js";
@@ -37,6 +37,7 @@ const tokenizer = await loadTokenizer(TOKENIZER_FOLDER);
 const HEAD = 32;
 const REPORT_EVERY = 25;
 
+const started = performance.now();
 const { processor, isa, threads } = engineInfo();
 console.log(`${processor}, ${isa}, ${threads} threads`);
 const model = await runCourse({
@@ -67,3 +68,16 @@ const model = await runCourse({
 rmSync(join(out, "model"), { recursive: true, force: true });
 await saveModel(model, join(out, "model"));
 await storeAsHalf(join(out, "model"));
+const steps = readFileSync(join(out, "loss.csv"), "utf8").trimEnd().split("\n").length - 1;
+const run: CourseRun = {
+  seed: Number(values.seed),
+  optimizer: values.optimizer,
+  learningRate: Number(values["learning-rate"]),
+  batch: Number(values.batch),
+  length: CONTEXT,
+  steps,
+  tokens: steps * Number(values.batch) * CONTEXT,
+  minutes: (performance.now() - started) / 60_000,
+  ...{ processor, isa, threads },
+};
+writeFileSync(join(out, "run.json"), `${JSON.stringify(run, null, 2)}\n`);

@@ -83,6 +83,21 @@ describe("text of edition 2", () => {
     expect(() => pocketText(world, "train", { shares: { laws: 0 } })).toThrow(/shares is/);
   });
 
+  it("has every kind in every split, in any world, among strangers too", () => {
+    for (const seed of [3, 8])
+      for (const each of [
+        createWorld(seed, { edition: 2 }),
+        strangersOf(createWorld(seed, { edition: 2 })),
+        createWorld(seed),
+      ])
+        for (const kind of Object.keys(documentKinds))
+          for (const split of ["train", "validation", "test"] as const)
+            for (const wording of split === "train" ? (["trained"] as const) : (["trained", "unseen"] as const)) {
+              const { documents } = pocketText(each, split, { documents: 2, wording, shares: { [kind]: 1 } });
+              expect(documents.map((document) => document.kind)).toEqual([kind, kind]);
+            }
+  });
+
   it("leaves no slot open", () => {
     for (const text of train) expect(text).not.toMatch(/[{}]|undefined|\.\./);
   });
