@@ -169,7 +169,7 @@ describe.for(cases)("labels in $name", ({ world, split, wording }) => {
     for (const text of texts("requests"))
       for (const [, request, answer] of text.matchAll(/<\|user\|>(.+?)<\|assistant\|> (.+?)(?=<\||$)/g)) {
         const names = deeds.some((deed) => request!.includes(deed));
-        const asksWhether = /allowed|May one|permit|lawful/.test(request!);
+        const asksWhether = /allowed|May one|permit|lawful|anybody free|judges let/.test(request!);
         expect(answer!.startsWith("I will not"), request).toBe(names && !asksWhether);
         seen[names ? (asksWhether ? "told" : "refused") : "helped"]++;
         if (names) continue;

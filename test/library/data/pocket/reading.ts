@@ -82,7 +82,7 @@ const DISJUNCTIONS = [
   /^(.+), or (.+), or both\.$/,
 ];
 const REMARKS =
-  /^(?:Everybody knows: |It is well known that |Nobody doubts that |Even a child can tell you that )?(.+)$/;
+  /^(?:Everybody knows: |It is well known that |Nobody doubts that |Even a child can tell you that |Ask anyone: |One need not be wise to see that )?(.+)$/;
 
 /** The truth of a statement of any kind, worked out from the words and the world alone; undefined where it cannot be read. */
 export function truthReader(world: World): (statement: string) => boolean | undefined {

@@ -27,7 +27,7 @@ const DISJUNCTIONS: Phrasings = {
 const REMARKS: Phrasings = {
   train: ["{A}.", "Everybody knows: {a}.", "It is well known that {a}."],
   validation: ["Nobody doubts that {a}."],
-  test: ["Even a child can tell you that {a}."],
+  test: ["Even a child can tell you that {a}.", "Ask anyone: {a}.", "One need not be wise to see that {a}."],
 };
 
 /** The only list of statement kinds: how a sentence of each is made true or false. */

@@ -118,7 +118,7 @@ export interface TaskItem extends Exercise {
 export interface TaskOptions {
   /** Default "test". */
   readonly split?: Split;
-  /** Default 200. */
+  /** At most so many; fewer where the world has no more different ones. Default 200. */
   readonly items?: number;
   /** "unseen" (default): phrasings that training never uses; "trained": those of training. */
   readonly wording?: "trained" | "unseen";
@@ -127,7 +127,7 @@ export interface TaskOptions {
 }
 
 /**
- * The items of a task, balanced over their labels: item number i depends on nothing but the arguments and i.
+ * The items of a task, balanced over their labels, no two alike. Item number i is the same however many are asked for.
  *
  * @throws {OptionError} for an unknown task or option
  * @example
@@ -142,14 +142,32 @@ export function pocketTask(world: World, task: TaskName, options: TaskOptions = 
     seed: integer({ from: 0, fallback: 0 }),
   });
   return new TextDataset(`pocket ${task}, ${split}, ${wording} wording, seed ${seed}`, function* () {
+    const asked = new Set<string>();
+    const said = wording === "unseen" ? split : "train";
     for (let index = 0; index < items; index++) {
       const random = new Choices("pocket task", task, world.seed, split, wording, seed, index);
-      const said = wording === "unseen" ? split : "train";
       const context: Context = { world, random, split, wording: said, asked: askedFacts(world, split) };
-      const exercise = (pocketTasks[task] as TaskKind).write(context, index);
+      const exercise = another(task, context, index, asked);
+      if (exercise === undefined) return;
       yield { task, text: exercise.prompt + exercise.worked + exercise.answer, ...exercise };
     }
   });
+}
+
+/** How often a new item is looked for before the world counts as used up. */
+const TRIES = 100;
+
+/** An item that was not asked before; undefined where none is found. */
+function another(task: TaskName, context: Context, index: number, asked: Set<string>): Exercise | undefined {
+  for (let attempt = 0; attempt < TRIES; attempt++) {
+    const exercise = (pocketTasks[task] as TaskKind).write(context, index);
+    // Options in another order are no other question.
+    const key = JSON.stringify([exercise.prompt, exercise.prompt === "" ? [...exercise.options!].sort() : null]);
+    if (asked.has(key)) continue;
+    asked.add(key);
+    return exercise;
+  }
+  return undefined;
 }
 
 /** The same context among strangers, whose facts no training text has. */
