@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { data, pocketTasks, splitOfFact, strangersOf, TASK_NAMES } from "nibble-lab/data";
+import { data, pocketTasks, STATEMENT_KINDS, splitOfFact, strangersOf, TASK_NAMES } from "nibble-lab/data";
 import { allNames, statementReader, truthReader } from "./reading.js";
 
 const pocket = data.pocket2;
@@ -30,6 +30,21 @@ describe.for(TASK_NAMES)("task %s", (task) => {
 
   it("is not in training text", () => {
     for (const { prompt } of items(task)) if (prompt !== "") expect(train.has(prompt)).toBe(false);
+  });
+});
+
+describe("statements", () => {
+  it("have the truth that the world gives them, half of each kind true", () => {
+    for (const wording of ["trained", "unseen"] as const) {
+      const { documents } = pocket.statements({ items: 240, wording });
+      const truth = truthReader(pocket.world);
+      for (const statement of documents) expect(truth(statement.text), statement.text).toBe(statement.truth);
+      for (const kind of STATEMENT_KINDS)
+        expect(documents.filter((each) => each.kind === kind && each.truth).length).toBe(
+          240 / STATEMENT_KINDS.length / 2,
+        );
+    }
+    expect(() => pocket.statements({ kinds: ["denied" as "negated"] })).toThrow(/statement kind "denied"/);
   });
 });
 

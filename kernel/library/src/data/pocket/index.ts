@@ -4,6 +4,8 @@ import type { Split } from "./relations.js";
 import { pocketTask, type TaskItem, type TaskName, type TaskOptions } from "./tasks.js";
 import { createWorld, type Edition, type World } from "./world.js";
 import type { TextDataset } from "../text.js";
+import { pocketStatements, type StatementOptions } from "./statement-set.js";
+import type { Statement } from "./labelled.js";
 
 export { documentKinds, pocketText, writeDocument } from "./corpus.js";
 export type { DocumentKind, DocumentShares, PocketDocument, PocketTextOptions } from "./corpus.js";
@@ -12,6 +14,8 @@ export { commonSense } from "./common-sense.js";
 export { forbidden, REFUSAL } from "./texts/requests.js";
 export { askedFacts, splitOf, splitOfCommonSense, splitOfFact } from "./splits.js";
 export { strangersOf } from "./strangers.js";
+export { pocketStatements, type StatementOptions } from "./statement-set.js";
+export { STATEMENT_KINDS, type Statement, type StatementKind } from "./labelled.js";
 export {
   pocketTask,
   pocketTasks,
@@ -58,6 +62,9 @@ export class Pocket {
   }
   task(name: TaskName, options?: TaskOptions): TextDataset<TaskItem> {
     return pocketTask(this.world, name, options);
+  }
+  statements(options?: StatementOptions): TextDataset<Statement> {
+    return pocketStatements(this.world, options);
   }
   /** Statements with their truth, for PCA and probes: the same list for the same world. */
   get prompts(): readonly PocketPrompt[] {
