@@ -86,6 +86,17 @@ export interface AttentionResult {
   /** Logarithms of the softmaxes' denominators, `[batch, heads, queries]`: the gradient needs them. */
   logSumExp: Handle;
 }
+/** Options of `batchedMatmul`. */
+export interface BatchedMatmulOptions {
+  /** Take the transpose of each of A's matrices. Default: false. */
+  transposeA?: boolean;
+  /** Take the transpose of each of B's matrices. Default: false. */
+  transposeB?: boolean;
+  /** Default: 1. */
+  alpha?: number;
+  /** What operands are rounded to. Default: "f32". */
+  precision?: Precision;
+}
 /** What `quantizeBlocks` returns. */
 export interface BlockCodes {
   /** u8 `[bytes]`, "weights". */
@@ -598,6 +609,8 @@ export declare function attentionBackward(
  * `keys − queries + i`. A query that sees no key gets 0.
  */
 export declare function attentionForward(q: Handle, k: Handle, v: Handle, options: AttentionOptions): AttentionResult;
+/** `alpha·op(A[i])·op(B[i])` for each i: A `[batch, m, k]`, B `[batch, k, n]` → `[batch, m, n]`. */
+export declare function batchedMatmul(a: Handle, b: Handle, options?: BatchedMatmulOptions | undefined | null): Handle;
 /** The first `length` rows of each sequence of `cache[batch, capacity, width]` → `[batch·length, width]`. */
 export declare function cacheRead(cache: Handle, length: number): Handle;
 /** Writes `x[batch·n, width]` at rows `position …` of each sequence of `cache[batch, capacity, width]`. */

@@ -91,7 +91,7 @@ export const {
   sumRows, sum, reduceForward, reduceBackward, argmax, topK,
   releasePooledMemory,
   tensorRandomUniform, tensorRandomTruncatedNormal, tensorRandomOrthogonal,
-  matmul,
+  matmul, batchedMatmul,
   packedLinearForward, packedLinearBackwardInput, packedLinearBackwardScales, packedLinearBackwardScalesFromOutput, dequantize, packIntegers, unpackIntegers, quantizeBlocks, quantizeScalesNested,
   quantizeInteger, quantizeHqq, gptqFactor, quantizeGptq, reduceMagnitude, clipWeights, scaleColumns,
   fakeQuantForward, fakeQuantBackward, codesOnGrid,

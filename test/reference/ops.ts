@@ -30,6 +30,17 @@ export function matmul(a: Numbers, b: Numbers, { transposeA = false, transposeB 
   });
 }
 
+/** The products of the matrices of [batch, m, k] and [batch, k, n]. */
+export function batchedMatmul(a: Numbers, b: Numbers, options: Parameters<typeof matmul>[2] = {}): Numbers {
+  const slice = ({ shape, data }: Numbers, i: number): Numbers => {
+    const size = shape[1]! * shape[2]!;
+    return numbers(shape.slice(1), (index) => data[i * size + index]!);
+  };
+  const products = Array.from({ length: a.shape[0]! }, (_, i) => matmul(slice(a, i), slice(b, i), options));
+  const size = products[0]!.data.length;
+  return numbers([products.length, ...products[0]!.shape], (i) => products[Math.floor(i / size)]!.data[i % size]!);
+}
+
 /** relu, silu, gelu by the error function's series, and its approximation by tanh. */
 export function activation(kind: "relu" | "silu" | "gelu" | "geluTanh", x: number): number {
   if (kind === "relu") return Math.max(0, x);

@@ -51,6 +51,7 @@ export {
   addRmsNorm,
   addScalar,
   attention,
+  batchedMatmul,
   biasActivation,
   cast,
   divide,

@@ -105,6 +105,34 @@ pub fn matmul(a: Handle, b: Handle, options: Option<MatmulOptions>) -> Result<Ha
     dense::matmul(Engine::process(), a, b, convert(options)?).or_throw()
 }
 
+/// Options of `batchedMatmul`.
+#[napi(object)]
+#[derive(Default)]
+pub struct BatchedMatmulOptions {
+    /// Take the transpose of each of A's matrices. Default: false.
+    pub transpose_a: Option<bool>,
+    /// Take the transpose of each of B's matrices. Default: false.
+    pub transpose_b: Option<bool>,
+    /// Default: 1.
+    pub alpha: Option<f64>,
+    /// What operands are rounded to. Default: "f32".
+    #[napi(ts_type = "Precision")]
+    pub precision: Option<String>,
+}
+
+/// `alpha·op(A[i])·op(B[i])` for each i: A `[batch, m, k]`, B `[batch, k, n]` → `[batch, m, n]`.
+#[napi(catch_unwind)]
+pub fn batched_matmul(a: Handle, b: Handle, options: Option<BatchedMatmulOptions>) -> Result<Handle> {
+    let given = options.unwrap_or_default();
+    let options = dense::BatchedOptions {
+        transpose_a: given.transpose_a.unwrap_or(false),
+        transpose_b: given.transpose_b.unwrap_or(false),
+        alpha: given.alpha.unwrap_or(1.0),
+        precision: Precision::parse("batchedMatmul", given.precision.as_deref()).or_throw()?,
+    };
+    dense::batched_matmul(Engine::process(), a, b, options).or_throw()
+}
+
 pub(crate) fn convert(options: Option<MatmulOptions>) -> Result<dense::MatmulOptions> {
     let mut all = dense::MatmulOptions::default();
     if let Some(given) = options {

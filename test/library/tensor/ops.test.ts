@@ -75,6 +75,17 @@ const cases: { readonly [K in library.OpName]: readonly Case[] } = {
       expected: ({ q, k, v }) => reference.attention(q!, k!, v!, { ...heads, causal: false, keyMask: mask }),
     },
   ],
+  batchedMatmul: [
+    { title: "plain, alpha 2", a: [2, 3, 4], b: [2, 4, 5], options: { alpha: 2 } },
+    { title: "first transposed", a: [3, 4, 3], b: [3, 4, 1], options: { transposeA: true } },
+    { title: "second transposed", a: [2, 1, 4], b: [2, 5, 4], options: { transposeB: true } },
+    { title: "both transposed", a: [1, 4, 3], b: [1, 5, 4], options: { transposeA: true, transposeB: true } },
+  ].map(({ title, a, b, options }) => ({
+    title,
+    inputs: { a: normal(...a), b: normal(...b) },
+    run: ({ a, b }) => library.batchedMatmul(a!, b!, options),
+    expected: ({ a, b }) => reference.batchedMatmul(a!, b!, options),
+  })),
   biasActivation: activations.map((kind) => ({
     title: kind,
     inputs: { x: normal(rows, width), bias: normal(width) },

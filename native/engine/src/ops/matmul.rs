@@ -1,6 +1,9 @@
 //! Dense matrix multiply.
 
+use rayon::prelude::*;
+
 use crate::cpu::gemm::{self, Gemm, MatRef, Number, Output};
+use crate::cpu::pool;
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
@@ -115,5 +118,55 @@ fn multiply<T: Element + Number>(
     let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
     let mut c = e.output(OP, &out_shape)?;
     gemm.matmul_into([m, n, k], left, right, output, c.f32(), &cancel)?;
+    c.keep(e)
+}
+
+/// Options of [`batched_matmul`].
+#[derive(Debug, Clone, Copy)]
+pub struct BatchedOptions {
+    /// Take the transpose of each of A's matrices.
+    pub transpose_a: bool,
+    /// Take the transpose of each of B's matrices.
+    pub transpose_b: bool,
+    /// Factor of the products.
+    pub alpha: f64,
+    /// What operands are rounded to.
+    pub precision: Precision,
+}
+
+/// `op(a[i])[m, k]` · `op(b[i])[k, n]` for each `i` → `[batch, m, n]`
+pub fn batched_matmul(e: &Engine, a: Handle, b: Handle, options: BatchedOptions) -> Result<Handle> {
+    const OP: &str = "batchedMatmul";
+    let BatchedOptions { transpose_a, transpose_b, alpha, precision } = options;
+    let (a, b) = (e.tensor(OP, "a", a)?, e.tensor(OP, "b", b)?);
+    let matrices = |name, t: &Tensor, transposed: bool| {
+        t.expect(OP, name, DType::F32)?;
+        match t.shape[..] {
+            [batch, rows, columns] if transposed => Ok((batch, columns, rows)),
+            [batch, rows, columns] => Ok((batch, rows, columns)),
+            _ => Err(Error::shape(OP, name, &t.shape, "[batch, rows, columns]")),
+        }
+    };
+    let (batch, m, k) = matrices("a", &a, transpose_a)?;
+    let (b_batch, b_k, n) = matrices("b", &b, transpose_b)?;
+    if (batch, k) != (b_batch, b_k) {
+        let expected = if transpose_b { format!("[{batch}, n, {k}]") } else { format!("[{batch}, {k}, n]") };
+        let ours = if transpose_a { "a transposed is" } else { "a is" };
+        return Err(Error::shape(OP, "b", &b.shape, format!("{expected}, because {ours} [{batch}, {m}, {k}]")));
+    }
+    let (left, right) = (a.read::<f32>(OP, "a")?, b.read::<f32>(OP, "b")?);
+    let panels = gemm::workspace_bytes(m, k) * pool::threads().min(batch);
+    let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, panels)?;
+    let (gemm, cancel) = (Gemm::new(precision)?, e.cancel(OP));
+    let mut c = e.output(OP, &[batch, m, n])?;
+    let output = Output { alpha: alpha as f32, ..Output::default() };
+    let [a_stride, b_stride] = [a.shape[2], b.shape[2]];
+    pool::run(|| {
+        c.f32().par_chunks_mut((m * n).max(1)).enumerate().try_for_each(|(i, c)| {
+            let left = MatRef { data: &left[i * m * k..][..m * k], transposed: transpose_a, stride: a_stride };
+            let right = MatRef { data: &right[i * k * n..][..k * n], transposed: transpose_b, stride: b_stride };
+            gemm.matmul_into([m, n, k], left, right, output, c, &cancel)
+        })
+    })?;
     c.keep(e)
 }

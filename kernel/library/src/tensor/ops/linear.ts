@@ -28,6 +28,7 @@ interface Signatures {
     saved: { x: Tensor; a: Tensor; b: Tensor; h: Tensor };
   };
   matmul: { inputs: { a: Tensor; b: Tensor }; options: MatmulFlags; saved: { a: Tensor; b: Tensor } };
+  batchedMatmul: { inputs: { a: Tensor; b: Tensor }; options: MatmulFlags; saved: { a: Tensor; b: Tensor } };
   packedLinear: {
     inputs: { x: Tensor; scales: Tensor; zeroPoints?: Tensor };
     options: { readonly packed: PackedMatrix; readonly precision: Precision | undefined };
@@ -83,24 +84,20 @@ export const linearOps: OpTable<Signatures> = {
       output: made(native.matmul(a.handle, b.handle, { ...options })),
       saved: { a: wanted.b ? a : undefined, b: wanted.a ? b : undefined },
     }),
-    backward: ({
-      dy,
-      saved: { a, b },
-      options: { transposeA = false, transposeB = false, ...options },
-      wanted,
-      into,
-    }) => ({
-      // C = αAB: dA = α·dC·Bᵀ, dB = α·Aᵀ·dC; transposed operands swap sides.
-      a: !wanted.a
-        ? undefined
-        : transposeA
-          ? product(b, dy, { ...options, transposeA: transposeB, transposeB: true }, into.a)
-          : product(dy, b, { ...options, transposeB: !transposeB }, into.a),
-      b: !wanted.b
-        ? undefined
-        : transposeB
-          ? product(dy, a, { ...options, transposeA: true, transposeB: transposeA }, into.b)
-          : product(a, dy, { ...options, transposeA: !transposeA }, into.b),
+    backward: ({ dy, saved: { a, b }, options, wanted, into }) => ({
+      a: wanted.a ? product(...leftGradient(dy, b, options), into.a) : undefined,
+      b: wanted.b ? product(...rightGradient(dy, a, options), into.b) : undefined,
+    }),
+  },
+
+  batchedMatmul: {
+    forward: ({ a, b }, options, wanted) => ({
+      output: made(native.batchedMatmul(a.handle, b.handle, { ...options })),
+      saved: { a: wanted.b ? a : undefined, b: wanted.a ? b : undefined },
+    }),
+    backward: ({ dy, saved: { a, b }, options, wanted }) => ({
+      a: wanted.a ? batchedProduct(...leftGradient(dy, b, options)) : undefined,
+      b: wanted.b ? batchedProduct(...rightGradient(dy, a, options)) : undefined,
     }),
   },
 
@@ -144,6 +141,9 @@ export const loraJoin = (y: Tensor, x: Tensor, a: Tensor, b: Tensor, scaling: nu
 /** alpha · op(a) · op(b) of two matrices. */
 export const matmul = (a: Tensor, b: Tensor, options: MatmulFlags = {}) =>
   apply("matmul", linearOps.matmul, { a, b }, options);
+/** alpha · op(a[i]) · op(b[i]) for each i: a [batch, m, k], b [batch, k, n] → [batch, m, n] */
+export const batchedMatmul = (a: Tensor, b: Tensor, options: MatmulFlags = {}) =>
+  apply("batchedMatmul", linearOps.batchedMatmul, { a, b }, options);
 /** x [n, in] · Wᵀ straight from codes → [n, out]; gradients to x, to scales and to zero-points. */
 export const packedLinear = (x: Tensor, packed: PackedMatrix, { precision }: ProductOptions = {}) => {
   const inputs = { x, scales: packed.scales, ...(packed.zeroPoints && { zeroPoints: packed.zeroPoints }) };
@@ -161,6 +161,26 @@ function zeroPointGradient(dy: Tensor, x: Tensor, { scales, columns, group }: Pa
   );
   const summed = made(native.matmul(dy.handle, sums.handle, { transposeA: true, alpha: -1 }));
   return made(native.multiply(summed.handle, scales.handle));
+}
+
+type Product = [left: Tensor, right: Tensor, flags: MatmulFlags];
+
+/** C = αAB: dA = α·dC·Bᵀ; where A is transposed, the sides are swapped. */
+function leftGradient(dy: Tensor, b: Tensor, { transposeA, transposeB = false, ...options }: MatmulFlags): Product {
+  return transposeA === true
+    ? [b, dy, { ...options, transposeA: transposeB, transposeB: true }]
+    : [dy, b, { ...options, transposeB: !transposeB }];
+}
+
+/** C = αAB: dB = α·Aᵀ·dC; where B is transposed, the sides are swapped. */
+function rightGradient(dy: Tensor, a: Tensor, { transposeA = false, transposeB, ...options }: MatmulFlags): Product {
+  return transposeB === true
+    ? [dy, a, { ...options, transposeA: true, transposeB: transposeA }]
+    : [a, dy, { ...options, transposeA: !transposeA }];
+}
+
+function batchedProduct(a: Tensor, b: Tensor, flags: MatmulFlags): Tensor {
+  return made(native.batchedMatmul(a.handle, b.handle, { ...flags }));
 }
 
 /** op(a)·op(b), added to `into` where that is given. */
