@@ -2,8 +2,8 @@
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { linear, matmul, noGrad, packedLinear, scope, Tensor, type Precision } from "nibble-lab";
-import { quantizeBlocks, type PackedMatrix } from "../../kernel/library/lib/tensor/packed.js";
-import { quantizeInteger } from "../../kernel/library/lib/tensor/quantize.js";
+import { quantizeBlocks, type PackedMatrix } from "#library/tensor/packed.js";
+import { quantizeInteger } from "#library/tensor/quantize.js";
 
 /** One shape's speeds in GF/s, by contender. */
 export interface Product {
