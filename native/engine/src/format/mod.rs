@@ -192,13 +192,6 @@ impl PackedRef<'_> {
         if self.group == 0 { self.columns } else { self.group }
     }
 
-    /// The codes of a row that begins with a byte and with a group, and the number of that group.
-    pub(crate) fn row(&self, row: usize) -> (&[u8], usize) {
-        let bytes = int::row_bytes(self.columns, self.format.bits());
-        let groups = self.columns.div_ceil(self.group_size());
-        (&self.codes[row * bytes..][..bytes], row * groups)
-    }
-
     /// Errs unless codes, scales and zero points have the lengths that format, rows, columns and group ask for.
     pub fn check(&self, op: &'static str) -> Result<()> {
         let lengths = [

@@ -32,6 +32,10 @@ pub(super) struct Lookup<'a> {
     levels: [f32; 16],
     /// Chunks of a group; all of a row's where it is one group.
     chunks: usize,
+    /// Bytes of a row.
+    bytes: usize,
+    /// The codes from byte number `tail.0` on, where a last chunk reaches beyond the end, and zeros.
+    tail: (usize, Vec<u8>),
     round: bool,
 }
 
@@ -54,7 +58,23 @@ impl<'a> Lookup<'a> {
         // A block of a format with a table may begin in one row and end in the next.
         let begins = if is_integer { w.columns <= group || group.is_multiple_of(chunk) } else { is_whole };
         let fits = begins && group > 0 && w.columns.is_multiple_of(shifts.len());
-        fits.then(|| Lookup { w, shifts, levels, chunks: group.min(w.columns).div_ceil(chunk), round })
+        fits.then(|| {
+            let bytes = w.columns / shifts.len();
+            let read = bytes.next_multiple_of(BYTES);
+            let inside = (w.codes.len() + 1).saturating_sub(read).div_ceil(bytes) * bytes;
+            let mut tail = w.codes[inside..].to_vec();
+            tail.resize(tail.len() + BYTES, 0);
+            let chunks = group.min(w.columns).div_ceil(chunk);
+            Lookup { w, shifts, levels, chunks, bytes, tail: (inside, tail), round }
+        })
+    }
+
+    /// The codes of a row in whole chunks, and its first group. What is beyond its end is multiplied by 0.
+    fn row(&self, row: usize) -> (&[u8], usize) {
+        let start = row * self.bytes;
+        let (inside, tail) = &self.tail;
+        let codes = if start < *inside { &self.w.codes[start..] } else { &tail[start - inside..] };
+        (&codes[..self.bytes.next_multiple_of(BYTES)], row * self.w.columns.div_ceil(self.w.group_size()))
     }
 
     /// `C[tokens, out]` from `x·wᵀ`
@@ -103,7 +123,7 @@ impl<'a> Lookup<'a> {
         let planes: &[[[[f32; BYTES]; T]; CODES]] = planes.as_chunks().0.as_chunks().0;
         for first in (0..rows.length).step_by(R) {
             // Where fewer are left, the last is read again and its sums are not used.
-            let weights: [_; R] = std::array::from_fn(|i| self.w.row(rows.start + (first + i).min(rows.length - 1)));
+            let weights: [_; R] = std::array::from_fn(|i| self.row(rows.start + (first + i).min(rows.length - 1)));
             let vectors = self.dots_of_rows(weights, shifts, planes);
             for (i, vectors) in vectors.into_iter().enumerate().take(rows.length - first) {
                 for (vector, sums) in vectors.into_iter().zip(sums.iter_mut()) {
@@ -123,21 +143,15 @@ impl<'a> Lookup<'a> {
         planes: &[[[[f32; BYTES]; T]; CODES]],
     ) -> [[__m512; T]; R] {
         let mut sums = [[_mm512_setzero_ps(); T]; R];
-        let bytes = rows[0].0.len();
-        let rows = rows.map(|(codes, group)| (&codes[..bytes], group));
         for (group, planes) in planes.chunks(self.chunks).enumerate() {
             let mut tables = [_mm512_setzero_ps(); R];
             for i in 0..R {
                 tables[i] = self.table(rows[i].1 + group);
             }
             for (chunk, x) in planes.iter().enumerate() {
-                let at = (group * self.chunks + chunk) * BYTES;
                 let mut codes = [_mm512_setzero_si512(); R];
                 for i in 0..R {
-                    codes[i] = match rows[i].0[at..].first_chunk() {
-                        Some(codes) => widened(codes),
-                        None => widened(&padded(&rows[i].0[at..])),
-                    };
+                    codes[i] = widened(&rows[i].0.as_chunks().0[group * self.chunks + chunk]);
                 }
                 for code in 0..CODES {
                     let mut weights = [_mm512_setzero_ps(); R];
@@ -174,13 +188,6 @@ impl<'a> Lookup<'a> {
 fn widened(codes: &[u8; BYTES]) -> __m512i {
     // SAFETY: sixteen bytes are there to read.
     _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(codes.as_ptr().cast()) })
-}
-
-#[cold]
-fn padded(rest: &[u8]) -> [u8; BYTES] {
-    let mut bytes = [0; BYTES];
-    bytes[..rest.len()].copy_from_slice(rest);
-    bytes
 }
 
 /// To the nearest bf16, ties to even; NaN stays NaN.
