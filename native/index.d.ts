@@ -78,6 +78,8 @@ export interface AttentionOptions {
   lengths?: Handle;
   /** `[heads]`: scores get `slope·(key − position)` (ALiBi). */
   slopes?: Handle;
+  /** What queries, keys, values and probabilities are rounded to before they are multiplied. Default: "f32". */
+  precision?: Precision;
 }
 /** What `attentionForward` returns. */
 export interface AttentionResult {

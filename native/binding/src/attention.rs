@@ -1,8 +1,8 @@
 //! Attention.
 
 use napi_derive::napi;
-use nibble_engine::Engine;
 use nibble_engine::ops::attention;
+use nibble_engine::{Engine, Precision};
 
 use crate::convert::count;
 use crate::error::{OrThrow, Result};
@@ -31,6 +31,9 @@ pub struct AttentionOptions {
     pub lengths: Option<Handle>,
     /// `[heads]`: scores get `slope·(key − position)` (ALiBi).
     pub slopes: Option<Handle>,
+    /// What queries, keys, values and probabilities are rounded to before they are multiplied. Default: "f32".
+    #[napi(ts_type = "Precision")]
+    pub precision: Option<String>,
 }
 
 impl AttentionOptions {
@@ -46,6 +49,7 @@ impl AttentionOptions {
             key_mask: self.key_mask,
             lengths: self.lengths,
             slopes: self.slopes,
+            precision: Precision::parse(op, self.precision.as_deref()).or_throw()?,
         })
     }
 }

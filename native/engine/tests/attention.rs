@@ -1,10 +1,11 @@
 //! Attention and the cache of keys and values.
 
-use nibble_engine::cpu::attention::{Bias, Sizes};
+use nibble_engine::cpu::attention::{self, Bias, Kernel, Saved, Sizes};
+use nibble_engine::cpu::simd::Isa;
 use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::cache::{cache_read, cache_write};
 use nibble_engine::ops::data;
-use nibble_engine::{DType, Engine, reference};
+use nibble_engine::{Cancel, DType, Engine, Precision, reference};
 
 use crate::helpers::{LABEL, assert_close, assert_gradient, dot, ids, normal, read, tensor};
 use crate::random::Random;
@@ -85,6 +86,59 @@ fn attention_and_its_gradients_agree() {
         assert_gradient(&format!("dq of {what}"), &read(&e, dq), &q.values, |q| loss(q, &k.values, &v.values));
         assert_gradient(&format!("dk of {what}"), &read(&e, dk), &k.values, |k| loss(&q.values, k, &v.values));
         assert_gradient(&format!("dv of {what}"), &read(&e, dv), &v.values, |v| loss(&q.values, &k.values, v));
+    }
+}
+
+/// Results and gradients of random inputs that are numbers of bf16, and those of the reference.
+fn both_ways(kernel: Kernel, s: &Sizes, random: &mut Random) -> [(Vec<f32>, Vec<f64>); 4] {
+    let (of_queries, of_keys) = (s.batch * s.queries * s.heads * s.width, s.batch * s.keys * s.kv_heads * s.width);
+    let inputs = [of_queries, of_keys, of_keys, of_queries]
+        .map(|count| -> Vec<f32> { random.normals(count).iter().map(|&x| half::bf16::from_f32(x).to_f32()).collect() });
+    let [q, k, v, dy] = &inputs;
+    let (cancel, bias) = (Cancel::never("test"), Bias::default());
+    let (mut y, mut lse) = (vec![f32::NAN; q.len()], vec![f32::NAN; s.batch * s.heads * s.queries]);
+    attention::forward(&cancel, kernel, s, (q, k, v), &bias, &mut y, &mut lse).unwrap();
+    let mut delta = lse.clone();
+    attention::fill_delta(&cancel, s, dy, &y, &mut delta).unwrap();
+    let saved = Saved { dy, q, k, v, log_sum_exp: &lse, delta: &delta };
+    let (mut dq, mut dk, mut dv) = (q.clone(), k.clone(), v.clone());
+    attention::backward(&cancel, kernel, s, saved, &bias, &mut dq, (&mut dk, &mut dv)).unwrap();
+
+    let exact = [q, k, v, dy].map(|x| x.iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
+    let loss = |at: &[Vec<f64>]| dot(&reference::attention::attention(s, &bias, &at[0], &at[1], &at[2]).0, &exact[3]);
+    let slope = |input: usize| {
+        let mut moved = exact.to_vec();
+        let mut at = |i: usize, step: f64| {
+            moved[input][i] = exact[input][i] + step;
+            let loss = loss(&moved);
+            moved[input][i] = exact[input][i];
+            loss
+        };
+        (0..exact[input].len()).map(|i| (at(i, 1e-5) - at(i, -1e-5)) / 2e-5).collect::<Vec<_>>()
+    };
+    let twin = reference::attention::attention(s, &bias, &exact[0], &exact[1], &exact[2]).0;
+    [(y, twin), (dq, slope(0)), (dk, slope(1)), (dv, slope(2))]
+}
+
+#[test]
+fn every_instruction_set_agrees_in_both_precisions() {
+    let mut random = Random::new(22);
+    for [batch, heads, kv_heads, queries, keys, width] in
+        [[1, 1, 1, 1, 1, 1], [1, 2, 1, 3, 10, 7], [2, 2, 1, 17, 17, 5], [1, 1, 1, 9, 70, 3], [1, 2, 2, 37, 37, 9]]
+    {
+        for causal in [true, false] {
+            let (window, soft_cap, scale) = (None, None, 0.7 / (width as f32).sqrt());
+            let s = Sizes { batch, heads, kv_heads, queries, keys, width, scale, causal, window, soft_cap };
+            for (isa, precision) in Isa::available().flat_map(|isa| Precision::ALL.map(|precision| (isa, precision))) {
+                // Probabilities, their gradients, and sums of their products are off by bf16's 2^-9.
+                let tolerance = if precision == Precision::F32 { 2e-6 } else { 1e-2 };
+                let results = both_ways(Kernel::on(isa, precision), &s, &mut random);
+                for ((got, expected), name) in results.iter().zip(["y", "dq", "dk", "dv"]) {
+                    let what = format!("{name} of {s:?}, {} {}", isa.name(), precision.name());
+                    assert_close(&what, got, expected, tolerance);
+                }
+            }
+        }
     }
 }
 

@@ -35,6 +35,10 @@ fn results() -> Vec<Vec<f32>> {
     let (y, log_sum_exp) = attention_forward(&e, x, narrow, narrow, options).unwrap();
     let saved = AttentionSaved { q: x, k: narrow, v: narrow, y, log_sum_exp };
     kept.extend(attention_backward(&e, x, saved, options).unwrap());
+    let options = AttentionOptions { precision: Precision::Bf16, ..options };
+    let (y, log_sum_exp) = attention_forward(&e, x, narrow, narrow, options).unwrap();
+    kept.push(y);
+    kept.extend(attention_backward(&e, x, AttentionSaved { y, log_sum_exp, ..saved }, options).unwrap());
     let all = CrossEntropyOptions { want_input: true, want_weight: true, ..CrossEntropyOptions::default() };
     let loss = linear_cross_entropy(&e, x, w, targets, all).unwrap();
     kept.extend([loss.input.unwrap(), loss.weight.unwrap()]);

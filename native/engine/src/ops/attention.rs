@@ -1,12 +1,13 @@
 //! Attention with grouped heads, masks and biases.
 
 use super::rules::{self, Call};
-use crate::cpu::attention::{self as cpu, Bias, Saved, Sizes};
+use crate::cpu::attention::{self as cpu, Bias, Kernel, Saved, Sizes};
 use crate::cpu::pool;
 use crate::device::Device;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::memory::{Category, Charge};
+use crate::precision::Precision;
 use crate::tensor::{Read, Tensor};
 
 /// Options of attention.
@@ -32,6 +33,8 @@ pub struct AttentionOptions {
     pub lengths: Option<Handle>,
     /// f32 `[heads]`: scores get `slope·(key − position)`.
     pub slopes: Option<Handle>,
+    /// What the operands of its products are rounded to; softmax and sums are f32.
+    pub precision: Precision,
 }
 
 impl AttentionOptions {
@@ -48,6 +51,7 @@ impl AttentionOptions {
             key_mask: None,
             lengths: None,
             slopes: None,
+            precision: Precision::F32,
         }
     }
 }
@@ -70,7 +74,8 @@ pub fn attention_forward(
     let _scratch = charge_tasks(e, op, &s, s.forward_elements())?;
     let read = inputs.read(op, &s)?;
     let (q, k, v) = (&*inputs.q.read(op, "q")?, &*inputs.k.read(op, "k")?, &*inputs.v.read(op, "v")?);
-    cpu::forward(&cancel, &s, (q, k, v), &read.bias(), y.f32(), lse.f32())?;
+    let kernel = Kernel::new(options.precision)?;
+    cpu::forward(&cancel, kernel, &s, (q, k, v), &read.bias(), y.f32(), lse.f32())?;
     Ok((y.keep(e)?, lse.keep(e)?))
 }
 
@@ -111,7 +116,8 @@ pub fn attention_backward(
     let (q, k, v) = (&*inputs.q.read(op, "q")?, &*inputs.k.read(op, "k")?, &*inputs.v.read(op, "v")?);
     let lse = lse.read::<f32>(op, "logSumExp")?;
     let saved = Saved { dy: &dy, q, k, v, log_sum_exp: &lse, delta: delta.f32() };
-    cpu::backward(&cancel, &s, saved, &read.bias(), dq.f32(), (dk.f32(), dv.f32()))?;
+    let kernel = Kernel::new(options.precision)?;
+    cpu::backward(&cancel, kernel, &s, saved, &read.bias(), dq.f32(), (dk.f32(), dv.f32()))?;
     Ok([dq.keep(e)?, dk.keep(e)?, dv.keep(e)?])
 }
 

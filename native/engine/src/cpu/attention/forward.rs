@@ -1,24 +1,29 @@
 //! The forward pass.
 
+use std::ops::Range;
+
 use fearless_simd::{Simd, dispatch};
 use rayon::prelude::*;
 
-use super::mask::View;
-use super::pack::{across, along, back, key_panels};
-use super::tile::multiply;
-use super::{Bias, Column, FEW, KEYS, QUERIES, ROWS, Row, Sizes, carve, few, fuses, segments, workspace};
+use super::lanes::{Kernel, Lane, Lanes, round};
+use super::mask::Panel;
+use super::tile::{Left, Right, Sums};
+use super::{
+    Bias, FEW, GROUP, HALF, Half, KEYS, QUERIES, ROWS, Row, Sizes, carve, few, fuses, pack, segments, workspace,
+};
 use crate::cancel::Cancel;
 use crate::cpu::exp::exp_with;
-use crate::cpu::{pool, simd};
+use crate::cpu::pool;
 use crate::error::Result;
 
 /// What stands for the largest score before there is one: finite, so that differences stay numbers.
 pub(super) const LOWEST: f32 = -1e30;
 
 /// `y = softmax(scale·q·kᵀ + bias)·v`, and the logarithm of each softmax's denominator as `[batch, heads, queries]`. A query that
-/// sees no key gets 0.
+/// sees no key gets 0. In bf16 queries, keys, values and `e^(score − largest so far)` are rounded before they are multiplied.
 pub fn forward(
     cancel: &Cancel,
+    kernel: Kernel,
     s: &Sizes,
     (q, k, v): (&[f32], &[f32], &[f32]),
     bias: &Bias<'_>,
@@ -28,20 +33,23 @@ pub fn forward(
     if s.queries == 0 {
         return cancel.check();
     }
-    let (group, level) = (s.group(), simd::level());
-    let rows = segments(y, [s.batch, s.queries, s.heads], s.width, group);
-    let tasks = rows.into_iter().zip(log_sum_exp.chunks_mut(group * s.queries)).enumerate();
-    let tasks: Vec<_> = tasks.collect();
+    let (group, level) = (s.group(), kernel.level);
+    let mut heads = segments(y, [s.batch, s.queries, s.heads], s.width);
+    let tasks = heads.par_chunks_mut(group).zip(log_sum_exp.par_chunks_mut(group * s.queries)).enumerate();
     pool::run(|| {
-        tasks.into_par_iter().try_for_each(|(n, (mut rows, lse))| {
+        tasks.try_for_each(|(n, (heads, lse))| {
             let (batch, kv) = (n / s.kv_heads, n % s.kv_heads);
-            let task = Task { s, bias, batch, kv, q, k, v };
+            let task = Task { s, bias, batch, kv, q, k, v, lanes: kernel.lanes };
             if s.queries <= FEW {
                 cancel.check()?;
-                dispatch!(level, _simd => few::forward(&task, &mut rows, lse));
+                if kernel.lanes.rounds() {
+                    dispatch!(level, _simd => few::forward::<true>(&task, heads, lse));
+                } else {
+                    dispatch!(level, _simd => few::forward::<false>(&task, heads, lse));
+                }
                 return Ok(());
             }
-            dispatch!(level, simd => task.run(simd, cancel, rows, lse))
+            dispatch!(level, simd => task.run(simd, cancel, heads, lse))
         })
     })
 }
@@ -55,44 +63,28 @@ pub(super) struct Task<'a> {
     pub(super) q: &'a [f32],
     pub(super) k: &'a [f32],
     pub(super) v: &'a [f32],
+    pub(super) lanes: Lanes,
 }
 
 impl Task<'_> {
     #[inline(always)]
-    fn run<S: Simd>(&self, simd: S, cancel: &Cancel, rows: Vec<&mut [f32]>, lse: &mut [f32]) -> Result<()> {
-        let (s, width) = (self.s, self.s.width);
-        let padded = s.keys.next_multiple_of(KEYS);
+    fn run<S: Simd>(&self, simd: S, cancel: &Cancel, heads: &mut [Vec<&mut [f32]>], lse: &mut [f32]) -> Result<()> {
+        let (s, lanes) = (self.s, self.lanes);
         let mut room = workspace(cancel, s.forward_elements())?;
-        let mut room: &mut [f32] = room.elements_mut(s.forward_elements());
-        let keys: &mut [Column] = carve(&mut room, padded / ROWS * width);
-        key_panels(simd, s.key_head(self.k, self.batch, self.kv), s.keys, keys);
-        let values: &mut [Column] = carve(&mut room, padded * width.div_ceil(ROWS));
-        along(s.key_head(self.v, self.batch, self.kv), 0, s.keys, 1.0, padded, values);
-        let mut scratch = Scratch::new(room, width);
-        let group = s.group();
-        // Rows come query by query, each with the heads of the group.
-        let mut by_head: Vec<Vec<_>> = (0..group).map(|_| Vec::with_capacity(s.queries)).collect();
-        for (i, row) in rows.into_iter().enumerate() {
-            by_head[i % group].push(row);
-        }
-        for (i, (rows, lse)) in by_head.iter_mut().zip(lse.chunks_mut(s.queries)).enumerate() {
-            let head = self.kv * group + i;
+        let mut scratch = Scratch::new(lanes, s, room.elements_mut(s.forward_elements()));
+        let (keys, values) = (s.key_head(self.k, self.batch, self.kv), s.key_head(self.v, self.batch, self.kv));
+        pack::rows(lanes, keys, 0, s.keys, scratch.stride, scratch.keys);
+        pack::steps(lanes, values, 0, s.keys, scratch.columns, scratch.values);
+        for (i, (rows, lse)) in heads.iter_mut().zip(lse.chunks_mut(s.queries)).enumerate() {
+            let head = self.kv * s.group() + i;
             let queries = s.query_head(self.q, self.batch, head);
             for (n, (rows, lse)) in rows.chunks_mut(QUERIES).zip(lse.chunks_mut(QUERIES)).enumerate() {
                 cancel.check()?;
                 let (first, count) = (n * QUERIES, rows.len());
-                across(simd, queries, first, count, s.scale, scratch.queries);
-                let view = View::new(s, self.bias, self.batch, head, first, count);
-                scratch.panel(simd, &view, (keys, values), padded);
-                let mut factors = [0.0; QUERIES];
-                for (factor, &sum) in factors.iter_mut().zip(&scratch.sum) {
-                    // NaN stays NaN.
-                    *factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
-                }
-                back(simd, scratch.y, &factors, rows);
-                for (lse, (&largest, &sum)) in lse.iter_mut().zip(scratch.largest.iter().zip(&scratch.sum)) {
-                    *lse = if sum == 0.0 { LOWEST } else { largest + sum.ln() };
-                }
+                pack::rows(lanes, queries, first, count, scratch.stride, scratch.rows);
+                pack::turn(simd, scratch.rows, scratch.stride, scratch.queries);
+                scratch.panel(simd, &Panel::new(s, self.bias, self.batch, head, first, count));
+                scratch.finish(rows, lse);
             }
         }
         Ok(())
@@ -101,74 +93,170 @@ impl Task<'_> {
 
 /// What a task works on.
 struct Scratch<'a> {
-    /// `[element][query]`, times the scale.
-    queries: &'a mut [Row],
-    /// `[key][query]`.
+    lanes: Lanes,
+    scale: f32,
+    /// Lanes of a row's depth.
+    depth: usize,
+    /// Lanes from row to row.
+    stride: usize,
+    columns: usize,
+    /// `[key][stride]`
+    keys: &'a mut [Lane],
+    /// `[step of keys][columns]`
+    values: &'a mut [Lane],
+    /// `[query][stride]`
+    rows: &'a mut [Lane],
+    /// `[step of elements][query]`
+    queries: &'a mut [[Lane; QUERIES]],
+    /// `[key][query]`
     scores: &'a mut [Row],
-    /// `[element][query]`.
-    y: &'a mut [Row],
+    /// `[step of keys][query]`, where lanes are no numbers.
+    p: &'a mut [Lane],
+    /// `[query][columns]`
+    y: &'a mut [f32],
     largest: Row,
     sum: Row,
 }
 
 impl<'a> Scratch<'a> {
-    fn new(mut room: &'a mut [f32], width: usize) -> Scratch<'a> {
+    fn new(lanes: Lanes, s: &Sizes, mut room: &'a mut [Lane]) -> Scratch<'a> {
+        let (padded, columns) = (s.keys.next_multiple_of(KEYS), s.columns());
+        let (stride, room) = (lanes.steps(columns), &mut room);
         Scratch {
-            queries: carve(&mut room, width),
-            scores: carve(&mut room, KEYS),
-            y: carve(&mut room, width.next_multiple_of(ROWS)),
-            largest: [LOWEST; QUERIES],
-            sum: [0.0; QUERIES],
+            lanes,
+            scale: s.scale,
+            depth: lanes.steps(s.width),
+            stride,
+            columns,
+            keys: carve(room, padded * stride),
+            values: carve(room, lanes.steps(padded) * columns),
+            rows: carve(room, QUERIES * stride),
+            queries: carve::<Lane>(room, stride * QUERIES).as_chunks_mut().0,
+            scores: bytemuck::cast_slice_mut(carve::<f32>(room, KEYS * QUERIES)),
+            p: carve(room, lanes.steps(KEYS) * QUERIES),
+            y: carve(room, QUERIES * columns),
+            largest: [[LOWEST; HALF]; 2],
+            sum: [[0.0; HALF]; 2],
         }
     }
 
     /// One panel of queries over all keys that it sees, with a running maximum (Milakov and Gimelshein 2018).
     #[inline(always)]
-    fn panel<S: Simd>(&mut self, simd: S, view: &View<'_>, (keys, values): (&[Column], &[Column]), padded: usize) {
-        let width = self.queries.len();
-        self.largest = [LOWEST; QUERIES];
-        self.sum = [0.0; QUERIES];
-        self.y.fill([0.0; QUERIES]);
-        let range = view.range();
-        for first in (range.start / ROWS * ROWS..range.end).step_by(KEYS) {
-            let count = KEYS.min((range.end - first).next_multiple_of(ROWS));
-            let scores = &mut self.scores[..count];
-            let panels = keys[first * width / ROWS..].chunks_exact(width);
-            for (panel, scores) in panels.zip(scores.as_chunks_mut::<ROWS>().0) {
-                multiply(simd, panel, self.queries, scores, false);
+    fn panel<S: Simd>(&mut self, simd: S, panel: &Panel<'_>) {
+        (self.largest, self.sum) = ([[LOWEST; HALF]; 2], [[0.0; HALF]; 2]);
+        self.y.fill(0.0);
+        let range = panel.range();
+        for first in range.clone().step_by(KEYS) {
+            let block = first..range.end.min(first + KEYS);
+            self.score(simd, panel, &block);
+            let mut fade = [[1.0; HALF]; 2];
+            for (h, view, keys) in panel.halves(&block) {
+                let scores = &mut self.scores[keys.start - first..keys.end - first];
+                view.finish(keys.start, scores, h);
+                let (largest, sum) = (&mut self.largest[h], &mut self.sum[h]);
+                fade[h] = if fuses::<S>() {
+                    softmax_block::<true>(scores, h, largest, sum)
+                } else {
+                    softmax_block::<false>(scores, h, largest, sum)
+                };
             }
-            view.finish(first, scores);
-            let fade = if fuses::<S>() {
-                softmax_block::<true>(scores, &mut self.largest, &mut self.sum)
-            } else {
-                softmax_block::<false>(scores, &mut self.largest, &mut self.sum)
-            };
-            for (values, y) in values.chunks_exact(padded).zip(self.y.as_chunks_mut::<ROWS>().0) {
-                for row in y.iter_mut() {
-                    row.iter_mut().zip(&fade).for_each(|(y, fade)| *y *= fade);
-                }
-                multiply(simd, &values[first..first + count], scores, y, true);
+            if first > range.start {
+                let rows = self.y.chunks_exact_mut(self.columns).zip(fade.as_flattened());
+                rows.for_each(|(row, &fade)| row.iter_mut().for_each(|y| *y *= fade));
             }
+            self.multiply_values(simd, panel, &block);
+        }
+    }
+
+    /// The products of queries and keys.
+    #[inline(always)]
+    fn score<S: Simd>(&mut self, simd: S, panel: &Panel<'_>, block: &Range<usize>) {
+        let scores = self.scores.as_chunks_mut::<ROWS>().0;
+        for (tile, scores) in block.clone().step_by(ROWS).zip(scores) {
+            let queries = panel.queries(tile);
+            if queries.is_empty() {
+                continue;
+            }
+            let left = Left::Along(&self.keys[tile * self.stride..], self.stride);
+            let right = Right { data: self.queries.as_flattened(), stride: QUERIES, column: queries.start };
+            let data = &mut scores.as_flattened_mut().as_flattened_mut()[queries.start..];
+            let sums = Sums { data, stride: QUERIES, columns: queries.len(), factor: self.scale, add: false };
+            self.lanes.tile(simd, self.depth, left, right, sums);
+        }
+    }
+
+    /// Adds the products of probabilities and values.
+    #[inline(always)]
+    fn multiply_values<S: Simd>(&mut self, simd: S, panel: &Panel<'_>, block: &Range<usize>) {
+        let (lanes, columns, depth) = (self.lanes, self.columns, self.lanes.depth());
+        let scores = &mut self.scores[..block.len()];
+        let p = operand_across(lanes, scores, self.p);
+        for (g, keys) in panel.groups(block) {
+            let (from, to) = (keys.start / depth, lanes.steps(keys.end));
+            let left = Left::Across(&p[(from - block.start / depth) * QUERIES + g * GROUP..], QUERIES);
+            for column in (0..columns).step_by(QUERIES) {
+                let right = Right { data: &self.values[from * columns..], stride: columns, column };
+                let data = &mut self.y[g * GROUP * columns + column..];
+                let wide = (columns - column).min(QUERIES);
+                let sums = Sums { data, stride: columns, columns: wide, factor: 1.0, add: true };
+                lanes.tile(simd, to - from, left, right, sums);
+            }
+        }
+    }
+
+    /// Brings the panel's results into their rows.
+    #[inline(always)]
+    fn finish(&self, rows: &mut [&mut [f32]], lse: &mut [f32]) {
+        let (largest, sum) = (self.largest.as_flattened(), self.sum.as_flattened());
+        for ((row, y), &sum) in rows.iter_mut().zip(self.y.chunks_exact(self.columns)).zip(sum) {
+            // NaN stays NaN.
+            let factor = if sum == 0.0 { 0.0 } else { 1.0 / sum };
+            row.iter_mut().zip(y).for_each(|(row, y)| *row = factor * y);
+        }
+        for (lse, (&largest, &sum)) in lse.iter_mut().zip(largest.iter().zip(sum)) {
+            *lse = if sum == 0.0 { LOWEST } else { largest + sum.ln() };
         }
     }
 }
 
-/// Scores → `e^(score − largest)`; brings the running maximum and sum up to date and returns what earlier results shrink by.
+/// Numbers by key and query as an operand whose depth is the keys; rounded where lanes are.
 #[inline(always)]
-fn softmax_block<const FUSED: bool>(scores: &mut [Row], largest: &mut Row, sum: &mut Row) -> Row {
+pub(super) fn operand_across<'a>(lanes: Lanes, numbers: &'a mut [Row], space: &'a mut [Lane]) -> &'a [Lane] {
+    if lanes.are_numbers() {
+        round_all(lanes, numbers);
+        return bytemuck::cast_slice(numbers);
+    }
+    for (pair, out) in numbers.as_chunks::<2>().0.iter().zip(space.chunks_exact_mut(QUERIES)) {
+        lanes.across(pair[0].as_flattened(), Some(pair[1].as_flattened()), out);
+    }
+    space
+}
+
+/// Rounds numbers in place where lanes are rounded numbers.
+#[inline(always)]
+pub(super) fn round_all(lanes: Lanes, numbers: &mut [Row]) {
+    if lanes.rounds() {
+        numbers.as_flattened_mut().as_flattened_mut().iter_mut().for_each(|x| *x = round(*x));
+    }
+}
+
+/// Scores in half `h` → `e^(score − largest)`; brings the running maximum and sum up to date and returns what earlier results
+/// shrink by.
+#[inline(always)]
+fn softmax_block<const FUSED: bool>(scores: &mut [Row], h: usize, largest: &mut Half, sum: &mut Half) -> Half {
     let mut shift = *largest;
     for row in &*scores {
-        for (shift, &score) in shift.iter_mut().zip(row) {
+        for (shift, &score) in shift.iter_mut().zip(&row[h]) {
             *shift = if score > *shift { score } else { *shift };
         }
     }
-    let mut fade = [0.0; QUERIES];
+    let mut fade = [0.0; HALF];
     for (fade, (&before, &now)) in fade.iter_mut().zip(largest.iter().zip(&shift)) {
         *fade = exp_with::<FUSED>(before - now);
     }
-    let mut total = [0.0f32; QUERIES];
+    let mut total = [0.0f32; HALF];
     for row in scores.iter_mut() {
-        for ((total, score), &shift) in total.iter_mut().zip(row).zip(&shift) {
+        for ((total, score), &shift) in total.iter_mut().zip(&mut row[h]).zip(&shift) {
             *score = exp_with::<FUSED>(*score - shift);
             *total += *score;
         }

@@ -1,13 +1,17 @@
 //! Attention with grouped heads, block by block: the scores of 32 queries and 64 keys exist at a time (Dao et al. 2022).
 //!
-//! Queries lie along the vectors: a panel holds 32 queries, and scores are made as `[key][query]`. So the softmax runs
-//! down the keys without a sum across a vector, and probabilities are already the right operand of the product with the
-//! values ([`tile`]). Keys and values are packed once for each key/value head ([`pack`]). One task is one sequence's
-//! key/value head with the query heads that it serves: results do not depend on the number of threads.
+//! Scores are made as `[key][query]`, so that the softmax runs down the keys without a sum across a vector. Of the operands
+//! only the queries of a panel (and their gradients) are transposed; keys, values and probabilities are multiplied as they
+//! lie, as left operands one number at a time and as right operands in vectors ([`tile`]), in f32 or as pairs of bf16
+//! ([`lanes`]). Sixteen queries are the unit of what is left out because nobody sees it. One task is one sequence's key/value
+//! head with the query heads that it serves: results do not depend on the number of threads.
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod backward;
 mod few;
 mod forward;
+mod lanes;
 mod mask;
 mod pack;
 mod tile;
@@ -18,23 +22,29 @@ use fearless_simd::prelude::*;
 use crate::cancel::Cancel;
 use crate::cpu::buffer::{Buffer, Fill};
 use crate::error::{Error, Result};
+use lanes::Lane;
 
 pub use backward::{Saved, backward, fill_delta};
 pub use forward::forward;
+pub use lanes::Kernel;
 
 /// Queries of a panel.
-pub(crate) const QUERIES: usize = 32;
-/// Rows of the left operand's panels: keys, or elements of a head.
-pub(crate) const ROWS: usize = 8;
+const QUERIES: usize = 32;
+/// Queries whose softmax is made together.
+const HALF: usize = 16;
+/// Queries whose results are made together: the rows of a tile.
+const GROUP: usize = ROWS;
+/// Rows of a tile.
+const ROWS: usize = 8;
 /// Keys whose scores exist at once.
-pub(crate) const KEYS: usize = 64;
+const KEYS: usize = 64;
 /// The most queries that are worth no packing: they read keys and values where they are.
 const FEW: usize = 4;
 
-/// One row of a panel: a number for each query.
-type Row = [f32; QUERIES];
-/// One step of a left panel: a number for each of its rows.
-type Column = [f32; ROWS];
+/// A number for each query of half a panel.
+type Half = [f32; HALF];
+/// A number for each query of a panel.
+type Row = [Half; QUERIES / HALF];
 
 /// Sizes of an attention, and what a query sees.
 #[derive(Debug, Clone, Copy)]
@@ -113,31 +123,37 @@ impl Sizes {
         Head { data: x.get(first * stride + head * self.width..).unwrap_or(&[]), stride, width: self.width }
     }
 
-    /// Numbers of workspace that a task of [`forward`] takes.
-    pub fn forward_elements(&self) -> usize {
-        if self.queries <= FEW {
-            return self.keys;
-        }
-        let (width, keys) = (self.width.next_multiple_of(ROWS), self.keys.next_multiple_of(KEYS));
-        keys * (self.width + width) + QUERIES * (self.width + width + KEYS)
+    /// Columns of right operands: whole vectors.
+    fn columns(&self) -> usize {
+        self.width.next_multiple_of(HALF)
     }
 
-    /// Numbers of workspace that a task of [`backward`] takes.
+    /// Numbers of workspace that a task of [`forward`] takes at most.
+    pub fn forward_elements(&self) -> usize {
+        if self.queries <= FEW {
+            return self.keys + self.width;
+        }
+        let (keys, columns) = (self.keys.next_multiple_of(KEYS), self.columns());
+        2 * keys * columns + QUERIES * (3 * columns + 2 * KEYS)
+    }
+
+    /// Numbers of workspace that a task of [`backward`] takes at most.
     pub fn backward_elements(&self) -> usize {
-        let (rows, columns) = (self.width.next_multiple_of(ROWS), self.width.next_multiple_of(QUERIES));
-        let keys = self.keys.next_multiple_of(KEYS);
-        keys * (2 * self.width + rows + 2 * columns) + QUERIES * (2 * self.width + 2 * columns + rows + 3 * KEYS)
+        let (keys, columns) = (self.keys.next_multiple_of(KEYS), self.columns());
+        5 * keys * columns + QUERIES * (7 * columns + 4 * KEYS) + HALF * KEYS
     }
 }
 
-/// The segments of `width` elements of `y[batch·length, heads·width]`, in tasks of `per_task` heads of a sequence, row by row:
-/// what lets tasks write the rows of their own heads.
-fn segments(y: &mut [f32], [batch, length, heads]: [usize; 3], width: usize, per_task: usize) -> Vec<Vec<&mut [f32]>> {
-    let tasks = heads / per_task.max(1);
-    let mut segments: Vec<Vec<_>> = (0..batch * tasks).map(|_| Vec::with_capacity(length * per_task)).collect();
-    for (i, segment) in y.chunks_exact_mut(width.max(1)).enumerate() {
-        let (row, head) = (i / heads, i % heads);
-        segments[row / length.max(1) * tasks + head / per_task].push(segment);
+/// The segments of `width` elements of `y[batch·length, heads·width]`, head by head of each sequence: what lets tasks write the
+/// rows of their own heads.
+fn segments(y: &mut [f32], [batch, length, heads]: [usize; 3], width: usize) -> Vec<Vec<&mut [f32]>> {
+    let mut segments: Vec<Vec<_>> = (0..batch * heads).map(|_| Vec::with_capacity(length)).collect();
+    let rows = y.chunks_exact_mut((heads * width).max(1));
+    for (batch, row) in rows.enumerate().map(|(i, row)| (i / length.max(1), row)) {
+        let of_heads = &mut segments[batch * heads..][..heads];
+        for (segments, segment) in of_heads.iter_mut().zip(row.chunks_exact_mut(width)) {
+            segments.push(segment);
+        }
     }
     segments
 }
@@ -148,11 +164,11 @@ fn workspace(cancel: &Cancel, elements: usize) -> Result<Buffer> {
     Buffer::new(elements * size_of::<f32>(), Fill::Any).ok_or_else(what)
 }
 
-/// Takes `count` rows off `numbers`.
-fn carve<'a, const N: usize>(numbers: &mut &'a mut [f32], count: usize) -> &'a mut [[f32; N]] {
-    let (part, rest) = std::mem::take(numbers).split_at_mut(count * N);
-    *numbers = rest;
-    part.as_chunks_mut().0
+/// Takes `count` numbers or lanes off the room.
+fn carve<'a, T: bytemuck::Pod>(room: &mut &'a mut [Lane], count: usize) -> &'a mut [T] {
+    let (part, rest) = std::mem::take(room).split_at_mut(count);
+    *room = rest;
+    bytemuck::cast_slice_mut(part)
 }
 
 /// Whether vectors of this level have fused multiply-adds.
