@@ -136,7 +136,9 @@ export class Decoder extends Module {
   }
   set precision(precision: Precision) {
     this.computed = precision;
-    for (const [, module] of this.namedModules()) if (module instanceof Linear) module.precision = precision;
+    for (const [, module] of this.namedModules()) {
+      if (module instanceof Linear || module instanceof Attention) module.precision = precision;
+    }
   }
 
   /** ids i32 [batch·length] → normalized residual stream [batch·length, hidden], what the output layer reads */

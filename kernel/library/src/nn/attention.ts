@@ -2,6 +2,7 @@ import type { KvCache } from "./kv-cache.js";
 import type { Linear } from "./linear.js";
 import { Module } from "./module.js";
 import { attention, rope, type RopeScaling } from "../tensor/ops.js";
+import type { Precision } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 
 /** Where the rows of an activation [batch·length, …] stand. */
@@ -22,6 +23,9 @@ export interface AttentionShape {
 
 /** Causal grouped-query attention with rotary positions. The layers' names are the checkpoints'. */
 export class Attention extends Module {
+  /** What queries, keys, values and probabilities are rounded to before they are multiplied. */
+  precision: Precision = "f32";
+
   constructor(
     readonly q_proj: Linear,
     readonly k_proj: Linear,
@@ -41,6 +45,6 @@ export class Attention extends Module {
     const ownK = rope(this.k_proj.forward(x), { ...turns, heads: kvHeads });
     const ownV = this.v_proj.forward(x);
     const { k, v } = cache === null ? { k: ownK, v: ownV } : cache.extend(this.layer, ownK, ownV, offset, length);
-    return this.o_proj.forward(attention(q, k, v, { batch, heads, kvHeads }));
+    return this.o_proj.forward(attention(q, k, v, { batch, heads, kvHeads, precision: this.precision }));
   }
 }
