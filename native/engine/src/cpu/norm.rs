@@ -10,7 +10,8 @@ pub const ROWS: usize = 32;
 
 #[inline(always)]
 fn rms_row(x: &[f32], weight: &[f32], epsilon: f32, y: &mut [f32]) -> f32 {
-    let rstd = 1.0 / (dot(x, x) / x.len() as f32 + epsilon).sqrt();
+    let mean = f64::from(dot(x, x)) / x.len() as f64;
+    let rstd = (1.0 / (mean + f64::from(epsilon)).sqrt()) as f32;
     for ((y, &x), &weight) in y.iter_mut().zip(x).zip(weight) {
         *y = x * rstd * weight;
     }
