@@ -392,12 +392,12 @@ export interface OwnerBytes {
  * A weight `[rows, columns]` = `[out, in]` as codes.
  *
  * Integers: `W = scale·(q − zeroPoint)`; codes row-major, each row padded to a byte, lowest bits first (int3: a
- * little-endian bit stream). NF4, FP4 (bitsandbytes' tables) and E2M1 (OCP's, largest level 6): `W = level[code]·scale`,
+ * little-endian bit stream). NF4, NF3, NF2, FP4 (bitsandbytes' tables) and E2M1 (OCP's, largest level 6): `W = level[code]·scale`,
  * two codes a byte, the even element in the high nibble; blocks run over the flattened tensor, as in bitsandbytes.
  */
 export interface PackedWeight {
   /** How codes are stored. */
-  format: "int2" | "int3" | "int4" | "int5" | "int6" | "int8" | "nf4" | "fp4" | "e2m1";
+  format: "int2" | "int3" | "int4" | "int5" | "int6" | "int8" | "nf4" | "nf3" | "nf2" | "fp4" | "e2m1";
   /** Output features. */
   rows: number;
   /** Input features. */
@@ -815,11 +815,11 @@ export declare function qr(a: Handle, arithmetic: "f32" | "f64", job?: number | 
  * Codes of the flattened `w` at the nearest levels, one scale for each `block` elements; the bytes of "nf4" and "fp4" equal
  * bitsandbytes'.
  */
-export declare function quantizeBlocks(w: Handle, format: "nf4" | "fp4" | "e2m1", block: number): BlockCodes;
+export declare function quantizeBlocks(w: Handle, format: "nf4" | "nf3" | "nf2" | "fp4" | "e2m1", block: number): BlockCodes;
 /** `quantizeBlocks` beside the caller. */
 export declare function quantizeBlocksAsync(
   w: Handle,
-  format: "nf4" | "fp4" | "e2m1",
+  format: "nf4" | "nf3" | "nf2" | "fp4" | "e2m1",
   block: number,
   job?: number | undefined | null,
 ): Promise<BlockCodes>;

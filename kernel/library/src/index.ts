@@ -159,7 +159,7 @@ export {
   type LayerInputs,
   type LayerQuantization,
   type MagrOptions,
-  type Nf4Options,
+  type NormalFloatOptions,
   type PreprocessorName,
   type Quantizer,
   type QuantizeOptions,

@@ -43,7 +43,7 @@ pub fn quantize_integer_async(w: Handle, options: GridOptions, job: Option<f64>)
 #[napi(catch_unwind, ts_return_type = "Promise<BlockCodes>")]
 pub fn quantize_blocks_async(
     w: Handle,
-    #[napi(ts_arg_type = "\"nf4\" | \"fp4\" | \"e2m1\"")] format: String,
+    #[napi(ts_arg_type = "\"nf4\" | \"nf3\" | \"nf2\" | \"fp4\" | \"e2m1\"")] format: String,
     block: f64,
     job: Option<f64>,
 ) -> Result<AsyncTask<Job>> {

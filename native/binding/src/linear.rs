@@ -12,12 +12,12 @@ use crate::tensor::Handle;
 /// A weight `[rows, columns]` = `[out, in]` as codes.
 ///
 /// Integers: `W = scale·(q − zeroPoint)`; codes row-major, each row padded to a byte, lowest bits first (int3: a
-/// little-endian bit stream). NF4, FP4 (bitsandbytes' tables) and E2M1 (OCP's, largest level 6): `W = level[code]·scale`,
+/// little-endian bit stream). NF4, NF3, NF2, FP4 (bitsandbytes' tables) and E2M1 (OCP's, largest level 6): `W = level[code]·scale`,
 /// two codes a byte, the even element in the high nibble; blocks run over the flattened tensor, as in bitsandbytes.
 #[napi(object)]
 pub struct PackedWeight {
     /// How codes are stored.
-    #[napi(ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int5\" | \"int6\" | \"int8\" | \"nf4\" | \"fp4\" | \"e2m1\"")]
+    #[napi(ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int5\" | \"int6\" | \"int8\" | \"nf4\" | \"nf3\" | \"nf2\" | \"fp4\" | \"e2m1\"")]
     pub format: String,
     /// Output features.
     pub rows: f64,
@@ -131,7 +131,7 @@ pub struct BlockCodes {
 #[napi(catch_unwind)]
 pub fn quantize_blocks(
     w: Handle,
-    #[napi(ts_arg_type = "\"nf4\" | \"fp4\" | \"e2m1\"")] format: String,
+    #[napi(ts_arg_type = "\"nf4\" | \"nf3\" | \"nf2\" | \"fp4\" | \"e2m1\"")] format: String,
     block: f64,
 ) -> Result<BlockCodes> {
     const OP: &str = "quantizeBlocks";

@@ -1,7 +1,7 @@
-//! Packed formats: bytes equal to bitsandbytes' (`test/native/golden/nf4.py` made the file), packing is lossless, and
-//! integer grids keep every weight within half a step.
+//! Packed formats: bytes equal to bitsandbytes' and peft's (`test/native/golden/nf4.py` and `nf23.py` made the files), packing
+//! is lossless, and integer grids keep every weight within half a step.
 
-use nibble_engine::format::{self, Format, PackedRef, Scales, double_quant, fp4, int, nf4};
+use nibble_engine::format::{self, Format, PackedRef, Scales, double_quant, fp4, int, normal_float};
 use serde_json::Value;
 
 use crate::golden::Golden;
@@ -18,7 +18,7 @@ fn bits(numbers: &[f32]) -> Vec<u32> {
 #[test]
 fn tables_equal_bitsandbytes() {
     let golden = Golden::load("nf4");
-    assert_eq!(bits(&nf4::LEVELS), bits(&golden.f32(&golden.about["levels"])));
+    assert_eq!(bits(&normal_float::NF4), bits(&golden.f32(&golden.about["levels"])));
     assert_eq!(bits(&fp4::LEVELS), bits(&golden.f32(&golden.about["fp4Levels"])));
     assert_eq!(bits(double_quant::dynamic_map()), bits(&golden.f32(&golden.about["dynamicMap"])));
 }
@@ -75,6 +75,31 @@ fn dequantized_weights_equal_bitsandbytes() {
             let expected = golden.f32(&case[expected]);
             assert!(out.iter().zip(&expected).all(|(a, b)| a == b), "{}: {:?} {:?}", case["name"], out, expected);
         }
+    }
+}
+
+#[test]
+fn nf2_equals_peft() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../test/native/golden/nf23.json");
+    let golden: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let numbers = |list: &Value| -> Vec<f32> {
+        list.as_array().unwrap().iter().map(|number| number.as_f64().unwrap() as f32).collect()
+    };
+    assert_eq!(bits(&normal_float::NF2), bits(&numbers(&golden["levels"]["nf2"])));
+    assert_eq!(bits(&normal_float::NF3), bits(&numbers(&golden["levels"]["nf3"])));
+    for case in golden["cases"].as_array().unwrap() {
+        let (name, weights, block) =
+            (&case["name"], numbers(&case["weights"]), case["block"].as_u64().unwrap() as usize);
+        let (codes, scales) = format::quantize_blocks("test", Format::Nf2, &weights, block).unwrap();
+        assert_eq!(codes.iter().map(|&code| f32::from(code)).collect::<Vec<_>>(), numbers(&case["codes"]), "{name}");
+        assert_eq!(bits(&scales), bits(&numbers(&case["scales"])), "{name}");
+        let columns = case["shape"][1].as_u64().unwrap() as usize;
+        let (rows, scales) = (weights.len() / columns, Scales::Plain(&scales));
+        let (format, zero_points) = (Format::Nf2, &[][..]);
+        let weight = PackedRef { format, rows, columns, group: block, codes: &codes, scales, zero_points };
+        let mut out = vec![f32::NAN; weights.len()];
+        format::dequantize(&weight, &mut out);
+        assert_eq!(out, numbers(&case["dequantized"]), "{name}");
     }
 }
 

@@ -6,10 +6,10 @@ import {
   doubleQuantizedScales,
   dynamicMap,
   NF4_VALUES,
-  nf4FromQuantiles,
+  normalFloat,
   packNibbles,
   quantizeBlocks,
-} from "../../reference/nf4.js";
+} from "../../reference/normal-float.js";
 import { largestDifference } from "../tiny-model.js";
 
 type Span = readonly ["f32" | "u8", number, number];
@@ -57,7 +57,7 @@ describe("nf4", () => {
   });
 
   it("has the levels that quantiles of the normal distribution give, and bitsandbytes' dynamic map", () => {
-    expect(largestDifference(nf4FromQuantiles(), NF4_VALUES)).toBeLessThan(2e-7);
+    expect(largestDifference(normalFloat(4), NF4_VALUES)).toBeLessThan(2e-7);
     expect(largestDifference(read(golden.levels), NF4_VALUES)).toBeLessThan(1e-7);
     expect(largestDifference(read(golden.dynamicMap), dynamicMap())).toBeLessThan(1e-7);
   });

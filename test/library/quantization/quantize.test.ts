@@ -152,9 +152,14 @@ describe("quantize refuses", () => {
       "an unknown method",
       { method: "nf5" },
       OptionError,
-      '[quantize] method is "nf5". Allowed: "awq", "fp4", "gptq", "hqq", "nf4", "rtn". Did you mean "nf4"?',
+      '[quantize] method is "nf5". Allowed: "awq", "fp4", "gptq", "hqq", "nf2", "nf3", "nf4", "rtn". Did you mean "nf2"?',
     ],
-    ["no method", {}, OptionError, '[quantize] No method came. Allowed: "awq", "fp4", "gptq", "hqq", "nf4", "rtn".'],
+    [
+      "no method",
+      {},
+      OptionError,
+      '[quantize] No method came. Allowed: "awq", "fp4", "gptq", "hqq", "nf2", "nf3", "nf4", "rtn".',
+    ],
     [
       "5-bit NF4",
       { method: "nf4", bits: 5 },

@@ -1,8 +1,8 @@
 import { choice, flag } from "../options.js";
-import { quantizeBlocks, quantizeScalesNested, type PackedMatrix } from "../tensor/packed.js";
+import { quantizeBlocks, quantizeScalesNested, type PackedMatrix, type TableFormat } from "../tensor/packed.js";
 import type { Tensor } from "../tensor/tensor.js";
 
-// What the quantizers on sixteen fixed levels share: blocks over the flattened weight, and double quantization.
+// What the quantizers on fixed levels share: blocks over the flattened weight, and double quantization.
 
 const BLOCK_SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
 
@@ -10,7 +10,7 @@ const BLOCK_SIZES = [32, 64, 128, 256, 512, 1024, 2048, 4096] as const;
 export interface BlockOptions {
   /** Weights that share a scale, counted over the flattened weight. Default 64, QLoRA's. */
   readonly blockSize?: (typeof BLOCK_SIZES)[number];
-  /** Scales in 8 bits, blocks of 256 of them sharing an f32: 4.127 instead of 4.5 bits a weight at block 64. Default false. */
+  /** Scales in 8 bits, blocks of 256 of them sharing an f32: 0.127 instead of 0.5 bits a weight at block 64. Default false. */
   readonly doubleQuant?: boolean;
 }
 
@@ -27,7 +27,7 @@ export function describeBlocks({ blockSize, doubleQuant }: Required<BlockOptions
 /** Codes at the nearest level of each weight over its block's scale. */
 export function packedBlocks(
   weight: Tensor,
-  format: "nf4" | "fp4" | "e2m1",
+  format: TableFormat,
   { blockSize, doubleQuant }: Required<BlockOptions>,
 ): PackedMatrix {
   const [rows, columns] = weight.shape as [number, number];

@@ -12,7 +12,7 @@ import { gptq } from "./gptq.js";
 import { hqq } from "./hqq.js";
 import { expectDense, quantizeLayers, type Job, type Plan } from "./layers.js";
 import { magr, type MagrOptions } from "./magr.js";
-import { nf4 } from "./nf4.js";
+import { nf2, nf3, nf4 } from "./normal-float.js";
 import type { Packing } from "./packing.js";
 import type { Preprocessor } from "./preprocessor.js";
 import type { InputQuantizer, Quantizer, WeightQuantizer } from "./quantizer.js";
@@ -29,12 +29,12 @@ export type { Fp4Options } from "./fp4.js";
 export type { GptqOptions } from "./gptq.js";
 export type { HqqOptions } from "./hqq.js";
 export type { MagrOptions } from "./magr.js";
-export type { Nf4Options } from "./nf4.js";
+export type { NormalFloatOptions } from "./normal-float.js";
 export type { RtnOptions } from "./rtn.js";
 export { ScaleAdapter, type ScaleChange } from "./scale-adapter.js";
 
 /** The only list of quantizers. */
-export const quantizers = { awq, fp4, gptq, hqq, nf4, rtn } as const;
+export const quantizers = { awq, fp4, gptq, hqq, nf2, nf3, nf4, rtn } as const;
 export type QuantizerName = keyof typeof quantizers;
 /** The only list of what changes weights before they are quantized. */
 export const preprocessors = { magr } as const;

@@ -6,7 +6,7 @@ export type PackedFormat = NativePackedWeight["format"];
 
 /**
  * A weight [rows, columns] = [out, in] as codes.
- * int: W = scale·(q − zeroPoint). nf4, fp4, e2m1: W = table[q]·scale, blocks of `group` over the flattened tensor.
+ * int: W = scale·(q − zeroPoint). nf4, nf3, nf2, fp4, e2m1: W = table[q]·scale, blocks of `group` over the flattened tensor.
  */
 export interface PackedMatrix {
   readonly format: PackedFormat;
@@ -16,7 +16,7 @@ export interface PackedMatrix {
   readonly group: number;
   /** u8 */
   readonly codes: Tensor;
-  /** f32 [rows, groups] for int, f32 [blocks] for nf4, u8 [blocks] for nf4 with double quantization */
+  /** f32 [rows, groups] for int, f32 [blocks] for a table, u8 [blocks] with double quantization */
   readonly scales: Tensor;
   /** f32 [rows, groups], int only */
   readonly zeroPoints?: Tensor;
@@ -61,10 +61,13 @@ export function codesOnGrid(weight: Tensor, scales: Tensor, zeroPoints: Tensor, 
   return Tensor.adopt(native.codesOnGrid(weight.handle, scales.handle, zeroPoints.handle, bits, group));
 }
 
-/** Codes at the nearest of sixteen levels and one f32 scale per block of the flattened weight; "nf4" and "fp4" byte for byte bitsandbytes'. */
+/** A format with a table of levels. */
+export type TableFormat = Exclude<PackedFormat, `int${number}`>;
+
+/** Codes at the nearest level of the format's table and one f32 scale per block of the flattened weight; "nf4" and "fp4" byte for byte bitsandbytes'. */
 export function quantizeBlocks(
   weight: Tensor,
-  format: "nf4" | "fp4" | "e2m1",
+  format: TableFormat,
   block: number,
 ): { readonly codes: Tensor; readonly scales: Tensor } {
   const { codes, scales } = native.quantizeBlocks(weight.handle, format, block);

@@ -12,8 +12,8 @@ pub mod double_quant;
 pub mod e2m1;
 pub mod fp4;
 pub mod int;
-pub mod nf4;
 mod nibbles;
+pub mod normal_float;
 pub mod table;
 
 pub use double_quant::{NestedScales, quantize_scales_nested};
@@ -41,6 +41,10 @@ pub enum Format {
     /// Quantiles of the normal distribution; two codes a byte, the even element in the high nibble; blocks run over the
     /// flattened tensor.
     Nf4,
+    /// Its eight-level sibling; the flattened tensor's codes as one stream, eight in three bytes, lowest bits first.
+    Nf3,
+    /// Its four-level sibling, stored alike: four codes a byte.
+    Nf2,
     /// bitsandbytes' FP4, stored as NF4 is.
     Fp4,
     /// OCP's E2M1, stored as NF4 is.
@@ -49,7 +53,7 @@ pub enum Format {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Format; 9] = [
+    pub const ALL: [Format; 11] = [
         Format::Int2,
         Format::Int3,
         Format::Int4,
@@ -57,6 +61,8 @@ impl Format {
         Format::Int6,
         Format::Int8,
         Format::Nf4,
+        Format::Nf3,
+        Format::Nf2,
         Format::Fp4,
         Format::E2m1,
     ];
@@ -71,6 +77,8 @@ impl Format {
             Format::Int6 => "int6",
             Format::Int8 => "int8",
             Format::Nf4 => "nf4",
+            Format::Nf3 => "nf3",
+            Format::Nf2 => "nf2",
             Format::Fp4 => "fp4",
             Format::E2m1 => "e2m1",
         }
@@ -87,8 +95,8 @@ impl Format {
     /// Bits a code takes.
     pub fn bits(self) -> usize {
         match self {
-            Format::Int2 => 2,
-            Format::Int3 => 3,
+            Format::Int2 | Format::Nf2 => 2,
+            Format::Int3 | Format::Nf3 => 3,
             Format::Int4 | Format::Nf4 | Format::Fp4 | Format::E2m1 => 4,
             Format::Int5 => 5,
             Format::Int6 => 6,
@@ -101,10 +109,12 @@ impl Format {
         self.table().is_none()
     }
 
-    /// The levels of a format that has sixteen, with a scale for each block.
+    /// The levels of a format that lists them, with a scale for each block.
     pub fn table(self) -> Option<&'static Table> {
         match self {
-            Format::Nf4 => Some(&nf4::TABLE),
+            Format::Nf4 => Some(&normal_float::NF4_TABLE),
+            Format::Nf3 => Some(&normal_float::NF3_TABLE),
+            Format::Nf2 => Some(&normal_float::NF2_TABLE),
             Format::Fp4 => Some(&fp4::TABLE),
             Format::E2m1 => Some(&e2m1::TABLE),
             Format::Int2 | Format::Int3 | Format::Int4 | Format::Int5 | Format::Int6 | Format::Int8 => None,
@@ -113,7 +123,8 @@ impl Format {
 
     /// Bytes of the codes of `[rows, columns]` weights.
     pub fn code_bytes(self, rows: usize, columns: usize) -> usize {
-        if self.is_integer() { rows * int::row_bytes(columns, self.bits()) } else { (rows * columns).div_ceil(2) }
+        let bits = self.bits();
+        if self.is_integer() { rows * int::row_bytes(columns, bits) } else { int::row_bytes(rows * columns, bits) }
     }
 
     /// Number of scales of `[rows, columns]` weights.
@@ -262,7 +273,11 @@ impl PackedRef<'_> {
     fn unpack<S: Simd>(&self, simd: S, row: usize, column: usize, codes: &mut [u8]) {
         let bits = self.format.bits();
         if !self.format.is_integer() {
-            return nibbles::unpack::<S, false>(simd, self.codes, row * self.columns + column, codes);
+            let first = row * self.columns + column;
+            return match bits {
+                4 => nibbles::unpack::<S, false>(simd, self.codes, first, codes),
+                _ => int::unpack(self.codes, bits, first, codes),
+            };
         }
         let bytes = int::row_bytes(self.columns, bits);
         let packed = &self.codes[row * bytes..(row + 1) * bytes];
@@ -301,7 +316,7 @@ pub fn quantize_blocks(op: &'static str, format: Format, w: &[f32], block: usize
             format!("one of {}", names.join(", ")),
         ));
     };
-    table::quantize(op, table, w, block)
+    table::quantize(op, table, format.bits(), w, block)
 }
 
 /// `weight[rows, columns]` packed → `out[rows, columns]` f32.

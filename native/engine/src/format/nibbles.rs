@@ -31,3 +31,10 @@ pub(super) fn unpack<S: Simd, const LOW_FIRST: bool>(simd: S, packed: &[u8], fir
         *out = pair(packed[pairs.len()])[0];
     }
 }
+
+/// Codes, one a byte → two a byte, the even element in the high nibble; `missing` stands beside a last odd one.
+pub(super) fn pack(codes: &[u8], missing: u8, packed: &mut [u8]) {
+    for (pair, byte) in codes.chunks(2).zip(packed) {
+        *byte = pair[0] << 4 | pair.get(1).unwrap_or(&missing);
+    }
+}

@@ -1,17 +1,18 @@
-//! Formats of sixteen levels: two codes a byte, the even element in the high nibble, and one scale for each block of the
-//! flattened tensor. `W = level[code]·scale`; the scale is the block's largest magnitude over the largest level.
+//! Formats that list their levels, sixteen or fewer, with one scale for each block of the flattened tensor.
+//! `W = level[code]·scale`; the scale is the block's largest magnitude over the largest level. Codes of four bits lie two a
+//! byte, the even element in the high nibble; narrower ones in one stream, lowest bits first.
 
 use fearless_simd::prelude::*;
 #[cfg(target_arch = "x86_64")]
 use fearless_simd::{Level, f32x16};
 use fearless_simd::{Simd, f32x8, u8x16, u8x32, u16x16};
 
-use super::Scales;
+use super::{Scales, int, nibbles};
 use crate::error::{Error, Result};
 
-/// Sixteen levels, and how numbers find theirs.
+/// Levels, and how numbers find theirs.
 pub struct Table {
-    /// The level of each code.
+    /// The level of each code; 0 for codes beyond the format's bits.
     pub levels: [f32; 16],
     /// The codes that numbers may get, by rising level.
     rising: &'static [u8],
@@ -72,7 +73,13 @@ pub fn check_block(op: &'static str, block: usize) -> Result<()> {
 }
 
 /// Codes and one scale a block of the flattened `w`.
-pub(super) fn quantize(op: &'static str, table: &Table, w: &[f32], block: usize) -> Result<(Vec<u8>, Vec<f32>)> {
+pub(super) fn quantize(
+    op: &'static str,
+    table: &Table,
+    bits: usize,
+    w: &[f32],
+    block: usize,
+) -> Result<(Vec<u8>, Vec<f32>)> {
     check_block(op, block)?;
     if w.iter().any(|w| !w.is_finite()) {
         let what = "a weight is not a finite number".into();
@@ -80,10 +87,11 @@ pub(super) fn quantize(op: &'static str, table: &Table, w: &[f32], block: usize)
     }
     let (thresholds, top) = (table.thresholds(), table.top());
     let nearest = |x: f32| table.rising[thresholds.iter().filter(|&&threshold| x > threshold).count()];
-    let mut codes = vec![0u8; w.len().div_ceil(2)];
+    let mut packed = vec![0u8; int::row_bytes(w.len(), bits)];
+    let mut codes = vec![0u8; block];
     let mut scales = Vec::with_capacity(w.len().div_ceil(block));
-    // Block lengths are even, so every block starts at a byte.
-    for (w, codes) in w.chunks(block).zip(codes.chunks_mut(block / 2)) {
+    // Block lengths are multiples of eight, so every block starts at a byte.
+    for (w, packed) in w.chunks(block).zip(packed.chunks_mut(block / 8 * bits)) {
         let largest = w.iter().fold(0.0f32, |largest, w| largest.max(w.abs()));
         let whole = w.len() == block;
         // As in bitsandbytes: a whole block is multiplied by the reciprocal, a last partial one is divided, and only
@@ -91,13 +99,13 @@ pub(super) fn quantize(op: &'static str, table: &Table, w: &[f32], block: usize)
         let raised = largest.max(SMALLEST) / top;
         scales.push(if whole { largest / top } else { raised });
         let reciprocal = 1.0 / raised;
-        for (pair, code) in w.chunks(2).zip(codes) {
-            let code_of = |w: f32| nearest(if whole { w * reciprocal } else { w / raised });
-            // The missing partner of a last odd element is a zero.
-            *code = code_of(pair[0]) << 4 | code_of(*pair.get(1).unwrap_or(&0.0));
+        let codes = &mut codes[..w.len()];
+        for (code, &w) in codes.iter_mut().zip(w) {
+            *code = nearest(if whole { w * reciprocal } else { w / raised });
         }
+        if bits == 4 { nibbles::pack(codes, nearest(0.0), packed) } else { int::pack_row(codes, bits, packed) }
     }
-    Ok((codes, scales))
+    Ok((packed, scales))
 }
 
 /// Codes of elements `first..` → levels times their blocks' scales.

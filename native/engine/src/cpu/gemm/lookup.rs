@@ -18,7 +18,7 @@ use super::pack::Span;
 use crate::cancel::Cancel;
 use crate::cpu::simd::Isa;
 use crate::error::Result;
-use crate::format::{Format, PackedRef};
+use crate::format::PackedRef;
 
 /// Bytes of codes that are decoded together.
 const BYTES: usize = 16;
@@ -46,10 +46,11 @@ impl<'a> Lookup<'a> {
             return None;
         }
         let numbers = |mask: usize| std::array::from_fn(|i| (i & mask) as f32);
-        let (shifts, levels): (&[i32], _) = match (w.format, w.format.table()) {
-            (_, Some(table)) => (&[4, 0], table.levels),
-            (Format::Int4, _) => (&[0, 4], numbers(15)),
-            (Format::Int2, _) => (&[0, 2, 4, 6], numbers(3)),
+        let (shifts, levels): (&[i32], _) = match (w.format.bits(), w.format.table()) {
+            (4, Some(table)) => (&[4, 0], table.levels),
+            (4, None) => (&[0, 4], numbers(15)),
+            (2, Some(table)) => (&[0, 2, 4, 6], std::array::from_fn(|i| table.levels[i & 3])),
+            (2, None) => (&[0, 2, 4, 6], numbers(3)),
             _ => return None,
         };
         let group = w.group_size();

@@ -8,7 +8,7 @@ use crate::cancel::Cancel;
 use crate::cpu::pool;
 use crate::error::Result;
 use crate::format::table::{self, Table};
-use crate::format::{self, Format};
+use crate::format::{self, Format, int};
 
 /// Weights whose codes are found together.
 const RUN: usize = 16;
@@ -21,10 +21,11 @@ struct Search {
     bytes: [u8; 256],
     /// The largest level.
     top: f32,
+    bits: usize,
 }
 
 impl Search {
-    fn new(table: &Table) -> Search {
+    fn new(table: &Table, bits: usize) -> Search {
         let mut thresholds = [f32::INFINITY; 15];
         for (threshold, value) in thresholds.iter_mut().zip(table.thresholds()) {
             *threshold = value;
@@ -32,7 +33,7 @@ impl Search {
         let rising = table.rising();
         let code = |count: usize| rising[count.min(rising.len() - 1)];
         let bytes = std::array::from_fn(|pair| code(pair / 16) << 4 | code(pair % 16));
-        Search { thresholds, bytes, top: table.top() }
+        Search { thresholds, bytes, top: table.top(), bits }
     }
 }
 
@@ -44,14 +45,16 @@ pub fn quantize(cancel: &Cancel, format: Format, w: &[f32], block: usize) -> Res
     // A partial block has a rule of its own; so has a format without a table, which is refused here.
     let (last_codes, last_scales) = format::quantize_blocks(cancel.op(), format, last, block)?;
     let Some(table) = format.table() else { return Ok((last_codes, last_scales)) };
-    let search = Search::new(table);
-    let mut codes = vec![0u8; wholes.len() / 2];
+    let search = Search::new(table, format.bits());
+    // Whole blocks fill whole bytes.
+    let bytes = block / 8 * format.bits();
+    let mut codes = vec![0u8; whole * bytes];
     let mut scales = vec![0.0f32; whole];
     let finite = AtomicBool::new(true);
     let per_task = pool::rows_per_task(block);
-    pool::blocks2(cancel, (&mut codes, block / 2), (&mut scales, 1), per_task, |first, codes, scales| {
+    pool::blocks2(cancel, (&mut codes, bytes), (&mut scales, 1), per_task, |first, codes, scales| {
         let blocks = wholes[first * block..].chunks_exact(block);
-        for ((w, codes), scale) in blocks.zip(codes.chunks_exact_mut(block / 2)).zip(scales) {
+        for ((w, codes), scale) in blocks.zip(codes.chunks_exact_mut(bytes)).zip(scales) {
             if !all_finite(w) {
                 finite.store(false, Ordering::Relaxed);
                 return;
@@ -77,7 +80,7 @@ fn one_block(search: &Search, w: &[f32], codes: &mut [u8]) -> f32 {
     }
     let largest = lanes.iter().fold(0.0f32, |largest, &lane| if lane > largest { lane } else { largest });
     let reciprocal = 1.0 / (largest.max(table::SMALLEST) / search.top);
-    for (w, codes) in w.as_chunks::<RUN>().0.iter().zip(codes.as_chunks_mut::<{ RUN / 2 }>().0) {
+    for (w, codes) in w.as_chunks::<RUN>().0.iter().zip(codes.chunks_exact_mut(RUN / 8 * search.bits)) {
         let x: [f32; RUN] = std::array::from_fn(|i| w[i] * reciprocal);
         let mut counts = [0i32; RUN];
         for threshold in search.thresholds {
@@ -85,8 +88,12 @@ fn one_block(search: &Search, w: &[f32], codes: &mut [u8]) -> f32 {
                 *count += i32::from(x > threshold);
             }
         }
-        for (code, pair) in codes.iter_mut().zip(counts.as_chunks::<2>().0) {
-            *code = search.bytes[(pair[0] << 4 | pair[1]) as usize & 255];
+        if search.bits == 4 {
+            for (code, pair) in codes.iter_mut().zip(counts.as_chunks::<2>().0) {
+                *code = search.bytes[(pair[0] << 4 | pair[1]) as usize & 255];
+            }
+        } else {
+            int::pack_row(&counts.map(|count| search.bytes[count as usize & 15] & 15), search.bits, codes);
         }
     }
     largest / search.top

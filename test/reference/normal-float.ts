@@ -1,18 +1,19 @@
-/** NF4 and its double quantization (QLoRA, arXiv 2305.14314, as bitsandbytes implements them), in float64 from the definitions. */
+/** NormalFloat and its double quantization (QLoRA, arXiv 2305.14314, as bitsandbytes implements them), in float64 from the definitions. */
 
-/** The sixteen values, index = code: 7 negative, 0, 8 positive. */
+/** NF4's sixteen values, index = code: 7 negative, 0, 8 positive. */
 export const NF4_VALUES: readonly number[] = [
   -1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
   -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
   0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0,
 ];
 
-/** Quantiles of the normal distribution, one end at 1 − ½(1/32 + 1/30), divided by the largest. */
-export function nf4FromQuantiles(): number[] {
+/** 2^bits quantiles of the normal distribution, one end at 1 − ½(1/32 + 1/30), divided by the largest. */
+export function normalFloat(bits: number): number[] {
+  const half = 2 ** (bits - 1);
   const offset = 1 - 0.5 * (1 / 32 + 1 / 30);
   const quantiles = (points: number): number[] =>
     Array.from({ length: points - 1 }, (_, i) => inverseNormal(offset + ((0.5 - offset) * i) / (points - 1)));
-  const values = [...quantiles(9), 0, ...quantiles(8).map((x) => -x)].sort((a, b) => a - b);
+  const values = [...quantiles(half + 1), 0, ...quantiles(half).map((x) => -x)].sort((a, b) => a - b);
   const largest = values[values.length - 1]!;
   return values.map((value) => value / largest);
 }
@@ -31,7 +32,11 @@ export interface BlockGrid {
   readonly scales: Float64Array;
 }
 
-export function quantizeBlocks(weight: ArrayLike<number>, block: number): BlockGrid {
+export function quantizeBlocks(
+  weight: ArrayLike<number>,
+  block: number,
+  values: readonly number[] = NF4_VALUES,
+): BlockGrid {
   const blocks = Math.ceil(weight.length / block);
   const codes = new Uint8Array(weight.length);
   const scales = new Float64Array(blocks);
@@ -40,13 +45,18 @@ export function quantizeBlocks(weight: ArrayLike<number>, block: number): BlockG
     let largest = 0;
     for (let i = b * block; i < end; i++) largest = Math.max(largest, Math.abs(weight[i]!));
     scales[b] = largest;
-    for (let i = b * block; i < end; i++) codes[i] = nearestCode(largest === 0 ? 0 : weight[i]! / largest);
+    for (let i = b * block; i < end; i++) codes[i] = nearestCode(largest === 0 ? 0 : weight[i]! / largest, values);
   }
   return { codes, scales };
 }
 
-export function decodeBlocks(grid: BlockGrid, block: number, scales: ArrayLike<number> = grid.scales): Float64Array {
-  return Float64Array.from(grid.codes, (code, i) => NF4_VALUES[code]! * scales[Math.floor(i / block)]!);
+export function decodeBlocks(
+  grid: BlockGrid,
+  block: number,
+  scales: ArrayLike<number> = grid.scales,
+  values: readonly number[] = NF4_VALUES,
+): Float64Array {
+  return Float64Array.from(grid.codes, (code, i) => values[code]! * scales[Math.floor(i / block)]!);
 }
 
 /** Two codes a byte, the even element in the high nibble. */
@@ -54,6 +64,18 @@ export function packNibbles(codes: Uint8Array): Uint8Array {
   const packed = new Uint8Array(Math.ceil(codes.length / 2));
   codes.forEach((code, i) => {
     packed[i >> 1]! |= i % 2 === 0 ? code << 4 : code;
+  });
+  return packed;
+}
+
+/** Codes of `bits` bits as one stream, lowest bits first. */
+export function packStream(codes: Uint8Array, bits: number): Uint8Array {
+  const packed = new Uint8Array(Math.ceil((codes.length * bits) / 8));
+  codes.forEach((code, i) => {
+    for (let bit = 0; bit < bits; bit++) {
+      const at = i * bits + bit;
+      packed[at >> 3]! |= ((code >> bit) & 1) << (at & 7);
+    }
   });
   return packed;
 }
