@@ -20,6 +20,7 @@ mod format;
 mod gemm;
 mod golden;
 mod gpu;
+mod gpu_ops;
 mod handles;
 mod helpers;
 mod interrupt;

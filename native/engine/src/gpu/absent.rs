@@ -1,6 +1,6 @@
 //! What stands in for the GPU in builds without the feature "gpu": no devices.
 
-use super::Failure;
+use super::{Failure, Launch};
 use crate::device::{Device, DeviceDescription};
 
 /// Bytes on a GPU: there are none.
@@ -16,7 +16,17 @@ pub fn find(_: u32) -> Result<(), Failure> {
     Err(Failure::Absent)
 }
 
+/// Always [`Failure::Absent`].
+pub fn run(_: u32, _: &Launch, _: &[&Memory]) -> Result<(), Failure> {
+    Err(Failure::Absent)
+}
+
 impl Memory {
+    /// Always [`Failure::Absent`].
+    pub fn new(_: u32, _: usize) -> Result<Memory, Failure> {
+        Err(Failure::Absent)
+    }
+
     /// Always [`Failure::Absent`].
     pub fn upload(_: u32, _: &[u8]) -> Result<Memory, Failure> {
         Err(Failure::Absent)
@@ -30,15 +40,5 @@ impl Memory {
     /// Unreachable.
     pub fn device(&self) -> Device {
         match *self {}
-    }
-}
-
-/// Element by element.
-pub mod elementwise {
-    use super::{Failure, Memory};
-
-    /// Unreachable.
-    pub fn add(a: &Memory, _: &Memory, _: usize) -> Result<Memory, Failure> {
-        match *a {}
     }
 }

@@ -6,6 +6,8 @@ use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use wgpu::{Backends, DeviceType, ErrorFilter, InstanceDescriptor, InstanceFlags};
 
 use super::Failure;
+use super::pool::Pool;
+use super::recorder::Recorder;
 use crate::device::{Device, DeviceDescription};
 
 /// A GPU, opened at its first use.
@@ -18,7 +20,9 @@ struct Gpu {
 pub(super) struct Open {
     pub(super) device: wgpu::Device,
     pub(super) queue: wgpu::Queue,
-    pub(super) pipelines: Mutex<HashMap<&'static str, wgpu::ComputePipeline>>,
+    pub(super) pipelines: Mutex<HashMap<(&'static str, &'static str), wgpu::ComputePipeline>>,
+    pub(super) recorder: Mutex<Recorder>,
+    pub(super) pool: Mutex<Pool>,
     lost: Arc<Mutex<Option<String>>>,
 }
 
@@ -87,7 +91,8 @@ impl Open {
         device.set_device_lost_callback(move |_, message| note(&told, message));
         // wgpu's own handler panics; what no scope caught is told by the next call.
         device.on_uncaptured_error(Arc::new(move |error: wgpu::Error| note(&uncaptured, error.to_string())));
-        Ok(Open { device, queue, pipelines: Mutex::default(), lost })
+        let (pipelines, recorder, pool) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Ok(Open { device, queue, pipelines, recorder, pool, lost })
     }
 
     /// Runs `f` inside error scopes, which belong to the calling thread.
@@ -107,14 +112,6 @@ impl Open {
             Some(what) => Err(Failure::Refused(what)),
             None => result,
         }
-    }
-
-    /// Waits until everything that was submitted is done.
-    pub(super) fn wait(&self) -> Result<(), Failure> {
-        self.device
-            .poll(wgpu::PollType::wait_indefinitely())
-            .map(|_| ())
-            .map_err(|error| Failure::Refused(error.to_string()))
     }
 }
 

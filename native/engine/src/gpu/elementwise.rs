@@ -1,50 +1,85 @@
-//! Element by element.
+//! Element by element, and a vector with every row.
 
-use std::num::NonZeroU64;
+use super::{Launch, Source};
 
-use super::Failure;
-use super::memory::Memory;
-use super::pipelines::pipeline;
-use crate::device::Device;
+static SOURCE: Source =
+    Source { file: "elementwise.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("elementwise.wgsl")) };
 
-/// Invocations of a workgroup, as in the kernel.
-const WORKGROUP: usize = 256;
-/// Elements of a dispatch: as many workgroups as every device takes in a row. Starts of the next are aligned for it.
-const PIECE: usize = 65_535 * WORKGROUP;
+/// What two numbers become; the order is the kernel's.
+#[derive(Debug, Clone, Copy)]
+pub enum Zip {
+    /// `a + b`.
+    Add,
+    /// `a − b`.
+    Subtract,
+    /// `a · b`.
+    Multiply,
+    /// `a / b`.
+    Divide,
+    /// `a + alpha·b`.
+    AddScaled(f32),
+}
 
-/// `a + b` for the first `count` f32 elements, both on one GPU.
-pub fn add(a: &Memory, b: &Memory, count: usize) -> Result<Memory, Failure> {
-    let Device::Gpu(number) = a.device() else { return Err(Failure::Absent) };
-    let gpu = a.gpu;
-    let y = Memory::new(number, count * size_of::<f32>())?;
-    let pipeline = pipeline(gpu, "elementwise.wgsl: add", include_str!("elementwise.wgsl"))?;
-    gpu.guarded(|| {
-        let layout = pipeline.get_bind_group_layout(0);
-        let mut commands = gpu.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        let mut pass = commands.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
-        pass.set_pipeline(&pipeline);
-        for start in (0..count).step_by(PIECE) {
-            let elements = PIECE.min(count - start);
-            let part = |binding: u32, buffer| wgpu::BindGroupEntry {
-                binding,
-                resource: wgpu::BindingResource::Buffer(wgpu::BufferBinding {
-                    buffer,
-                    offset: (start * size_of::<f32>()) as u64,
-                    size: NonZeroU64::new((elements * size_of::<f32>()) as u64),
-                }),
-            };
-            let entries = [part(0, &a.buffer), part(1, &b.buffer), part(2, &y.buffer)];
-            let group = gpu.device.create_bind_group(&wgpu::BindGroupDescriptor {
-                label: None,
-                layout: &layout,
-                entries: &entries,
-            });
-            pass.set_bind_group(0, &group, &[]);
-            pass.dispatch_workgroups(elements.div_ceil(WORKGROUP) as u32, 1, 1);
+/// What a number becomes; the order is the kernel's.
+#[derive(Debug, Clone, Copy)]
+pub enum Map {
+    /// `factor · x`.
+    Scale(f32),
+    /// `x + value`.
+    Add(f32),
+    /// `e^x`.
+    Exp,
+    /// `ln x`.
+    Log,
+    /// `√x`.
+    Sqrt,
+    /// Brought into a range.
+    Clamp(f32, f32),
+}
+
+impl Zip {
+    fn words(self) -> [u32; 2] {
+        match self {
+            Zip::Add => [0, 0],
+            Zip::Subtract => [1, 0],
+            Zip::Multiply => [2, 0],
+            Zip::Divide => [3, 0],
+            Zip::AddScaled(alpha) => [4, alpha.to_bits()],
         }
-        drop(pass);
-        gpu.queue.submit([commands.finish()]);
-        Ok(())
-    })?;
-    Ok(y)
+    }
+}
+
+impl Map {
+    fn words(self) -> [u32; 3] {
+        match self {
+            Map::Scale(factor) => [0, factor.to_bits(), 0],
+            Map::Add(value) => [1, value.to_bits(), 0],
+            Map::Exp => [2, 0, 0],
+            Map::Log => [3, 0, 0],
+            Map::Sqrt => [4, 0, 0],
+            Map::Clamp(low, high) => [5, low.to_bits(), high.to_bits()],
+        }
+    }
+}
+
+/// `a[count]`, `b[period]`, again and again → `y[count]`
+pub fn zip(what: Zip, count: usize, period: usize) -> Launch {
+    let [kind, first] = what.words();
+    Launch::flat(&SOURCE, "zip", count, &[kind, first, 0, period as u32])
+}
+
+/// `target[count]` changed in place by `b[count]`
+pub fn update(what: Zip, count: usize) -> Launch {
+    let [kind, first] = what.words();
+    Launch::flat(&SOURCE, "update", count, &[kind, first, 0, count as u32])
+}
+
+/// `x[count]` → `y[count]`
+pub fn map(what: Map, count: usize) -> Launch {
+    Launch::flat(&SOURCE, "map", count, &what.words())
+}
+
+/// `target[count]` changed in place
+pub fn change(what: Map, count: usize) -> Launch {
+    Launch::flat(&SOURCE, "change", count, &what.words())
 }

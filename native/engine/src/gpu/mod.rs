@@ -1,27 +1,36 @@
 //! Kernels for the GPU, in WGSL through `wgpu` (Vulkan, Metal, Direct3D 12): the same operations under the same names as
-//! in [`crate::cpu`]. `wgpu` appears nowhere else. Without the feature "gpu" there are no GPUs, and nothing else changes.
+//! in [`crate::cpu`]. Without the feature "gpu" there are no GPUs, and nothing else changes.
 //!
-//! The list of GPUs is made at the first question for it, a GPU is opened at its first use. Every call runs inside
-//! error scopes: what the driver refuses comes back as a [`Failure`], never as a panic.
+//! A family's `.rs` turns sizes and options into a [`Launch`], which is plain data; its `.wgsl` is the kernel. `wgpu`
+//! appears only where launches are carried out: the list of GPUs is made at the first question for it, a GPU is opened
+//! at its first use, and what the driver refuses comes back as a [`Failure`], never as a panic.
+
+pub mod elementwise;
+mod launch;
 
 #[cfg(feature = "gpu")]
 mod device;
 #[cfg(feature = "gpu")]
-pub mod elementwise;
-#[cfg(feature = "gpu")]
 mod memory;
 #[cfg(feature = "gpu")]
 mod pipelines;
+#[cfg(feature = "gpu")]
+mod pool;
+#[cfg(feature = "gpu")]
+mod recorder;
 
 #[cfg(not(feature = "gpu"))]
 mod absent;
 
 #[cfg(not(feature = "gpu"))]
-pub use absent::{Memory, devices, elementwise, find};
+pub use absent::{Memory, devices, find, run};
 #[cfg(feature = "gpu")]
 pub use device::{devices, find};
+pub use launch::{Launch, Source};
 #[cfg(feature = "gpu")]
 pub use memory::Memory;
+#[cfg(feature = "gpu")]
+pub use recorder::run;
 
 use crate::device::Device;
 use crate::error::Error;

@@ -11,6 +11,7 @@ pub mod dropout;
 pub mod elementwise;
 pub mod embedding;
 pub mod fake_quant;
+mod far;
 pub mod linalg;
 pub mod linear;
 pub mod matmul;

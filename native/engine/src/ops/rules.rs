@@ -12,6 +12,8 @@
 
 use std::sync::OnceLock;
 
+use super::far::{Far, expect_together};
+use crate::device::Device;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::tensor::Tensor;
@@ -45,7 +47,8 @@ impl Rule {
 
     /// Starts a call: its arguments are taken in the order of the rule.
     pub fn of<'a>(&'static self, e: &'a Engine) -> Call<'a> {
-        Call { e, op: self.op, rule: self.parsed(), values: [None; MOST_NAMES], taken: Vec::with_capacity(6) }
+        let taken = Vec::with_capacity(6);
+        Call { e, op: self.op, rule: self.parsed(), values: [None; MOST_NAMES], taken, place: None }
     }
 }
 
@@ -58,9 +61,11 @@ pub struct Call<'a> {
     values: [Option<usize>; MOST_NAMES],
     /// The shapes so far; `None` for what was left out.
     taken: Vec<Option<Vec<usize>>>,
+    /// The first argument and its device.
+    place: Option<(&'static str, Device)>,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
     /// Binds names to options of the operation; they are not zero.
     pub fn know<const N: usize>(mut self, names: [(&'static str, usize); N]) -> Result<Self> {
         for (name, value) in names {
@@ -78,6 +83,8 @@ impl Call<'_> {
         let argument = self.next()?;
         let tensor = self.e.tensor(self.op, &argument.name, handle)?;
         self.check(argument, &tensor)?;
+        let here = (argument.name.as_str(), tensor.storage.device());
+        expect_together(self.op, *self.place.get_or_insert(here), here)?;
         self.taken.push(Some(tensor.shape.clone()));
         Ok(tensor)
     }
@@ -92,6 +99,11 @@ impl Call<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// The GPU where the arguments so far are; none where they are the processor's.
+    pub fn far(&self) -> Result<Option<Far<'a>>> {
+        self.place.map_or(Ok(None), |(_, device)| Far::on(self.e, self.op, device))
     }
 
     /// Values of names that the arguments so far have bound.

@@ -1,0 +1,81 @@
+//! Where an operation runs: where all of its tensors are. [`Far`] is its view of a GPU.
+
+use std::sync::Arc;
+
+use crate::device::Device;
+use crate::dtype::DType;
+use crate::engine::Engine;
+use crate::error::{Error, Result};
+use crate::gpu::{self, Failure, Launch};
+use crate::memory::Category;
+use crate::shape;
+use crate::tensor::{Storage, Tensor};
+
+/// A call of an operation whose tensors are on a GPU.
+pub struct Far<'a> {
+    e: &'a Engine,
+    op: &'static str,
+    number: u32,
+}
+
+/// Errs unless `b` is on the device that `a` is on.
+pub fn expect_together(op: &'static str, (first, a): (&str, Device), (second, b): (&str, Device)) -> Result<()> {
+    if a == b {
+        return Ok(());
+    }
+    let name = a.name();
+    let what = format!("{first} is on \"{name}\" and {second} on \"{}\"", b.name());
+    Err(Error::Unsupported { op, what, advice: format!("Move both to one device: toDevice({second}, \"{name}\")") })
+}
+
+impl<'a> Far<'a> {
+    /// The GPU that `device` is, for an operation that was not interrupted; none for the processor.
+    pub fn on(e: &'a Engine, op: &'static str, device: Device) -> Result<Option<Far<'a>>> {
+        match device {
+            Device::Cpu => Ok(None),
+            Device::Gpu(number) => e.cancel(op).check().map(|()| Some(Far { e, op, number })),
+        }
+    }
+
+    /// The GPU where all of these are; none where all are the processor's.
+    pub fn of(e: &'a Engine, op: &'static str, tensors: &[(&str, Option<&Tensor>)]) -> Result<Option<Far<'a>>> {
+        let mut devices = tensors.iter().filter_map(|(name, tensor)| Some((*name, tensor.as_ref()?.storage.device())));
+        let Some(first) = devices.next() else { return Ok(None) };
+        devices.try_for_each(|other| expect_together(op, first, other))?;
+        Far::on(e, op, first.1)
+    }
+
+    /// A tensor there with anything in it, to be written whole.
+    pub fn allocate(&self, shape: &[usize], dtype: DType, category: Category) -> Result<Tensor> {
+        let bytes = shape::elements(self.op, shape)? * dtype.size();
+        let charge = self.e.charge(self.op, self.device(), category, self.op, bytes)?;
+        let memory = gpu::Memory::new(self.number, bytes).map_err(|failure| self.error(failure, bytes, category))?;
+        Ok(Tensor { storage: Arc::new(Storage::on_gpu(memory, charge)), shape: shape.to_vec(), dtype })
+    }
+
+    /// A result, to be written whole.
+    pub fn output(&self, shape: &[usize]) -> Result<Tensor> {
+        self.allocate(shape, DType::F32, Category::Activations)
+    }
+
+    /// A gradient, to be written whole.
+    pub fn gradient(&self, shape: &[usize]) -> Result<Tensor> {
+        self.allocate(shape, DType::F32, Category::Gradients)
+    }
+
+    /// Runs a kernel on tensors, in the order of its bindings.
+    pub fn run(&self, launch: &Launch, tensors: &[&Tensor]) -> Result<()> {
+        let memories = tensors.iter().map(|tensor| tensor.storage.gpu()).collect::<Option<Vec<_>>>();
+        let memories = memories
+            .ok_or_else(|| Error::Internal { op: self.op, what: "a tensor of a kernel is not on its GPU".into() })?;
+        gpu::run(self.number, launch, &memories).map_err(|failure| self.error(failure, 0, Category::Workspace))
+    }
+
+    fn device(&self) -> Device {
+        Device::Gpu(self.number)
+    }
+
+    fn error(&self, failure: Failure, bytes: usize, category: Category) -> Error {
+        failure.into_error(self.op, self.device(), || self.e.refused(self.op, bytes, category))
+    }
+}
