@@ -40,7 +40,10 @@ fn agree(name: &str, tolerance: f64, shapes: &[Vec<usize>], op: &Op) {
             assert_eq!((info.device, &info.shape, info.category), (gpu, &known.shape, known.category), "{name}");
             let expected: Vec<_> = expected.iter().map(|&v| f64::from(v)).collect();
             assert_close(&format!("{name} {shapes:?}, tensor {n}"), got, &expected, tolerance);
-            assert!(got.iter().map(|v| v.to_bits()).eq(again[n].1.iter().map(|v| v.to_bits())), "{name}: two runs differ");
+            assert!(
+                got.iter().map(|v| v.to_bits()).eq(again[n].1.iter().map(|v| v.to_bits())),
+                "{name}: two runs differ"
+            );
         }
     }
 }

@@ -143,6 +143,11 @@ impl Angles {
         }
         Angles { rotary: turns.rotary, length, cos, sin }
     }
+
+    /// All cosines, then all sines.
+    pub fn words(&self) -> Vec<f32> {
+        [&self.cos[..], &self.sin].concat()
+    }
 }
 
 /// Which elements of a head make a pair.

@@ -173,6 +173,44 @@ impl Scales<'_> {
     }
 }
 
+/// A packed weight `[rows, columns]` without its bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// How codes are stored.
+    pub format: Format,
+    /// Output features.
+    pub rows: usize,
+    /// Input features.
+    pub columns: usize,
+    /// Inputs that share a scale; 0 = the whole row. Formats with a table: elements of a block.
+    pub group: usize,
+}
+
+impl Layout {
+    /// Errs unless there are as many bytes of codes, scales and zero points as this layout asks for.
+    pub fn check(&self, op: &'static str, [codes, scales, zero_points]: [usize; 3]) -> Result<()> {
+        let Layout { format, rows, columns, group } = *self;
+        if !format.is_integer() {
+            table::check_block(op, group)?;
+        }
+        let expected = format.scale_count(rows, columns, group);
+        let lengths = [
+            ("codes", codes, format.code_bytes(rows, columns)),
+            ("scales", scales, expected),
+            ("zeroPoints", zero_points, if format.is_integer() { expected } else { 0 }),
+        ];
+        match lengths.into_iter().find(|(_, got, expected)| got != expected) {
+            None => Ok(()),
+            Some((name, got, expected)) => Err(Error::shape(op, name, &[got], self.describe(expected))),
+        }
+    }
+
+    fn describe(&self, elements: usize) -> String {
+        let Layout { format, rows, columns, group } = self;
+        format!("[{elements}] ({} of [{rows}, {columns}], group {group})", format.name())
+    }
+}
+
 /// A packed weight `[rows, columns]`, borrowed.
 #[derive(Debug, Clone, Copy)]
 pub struct PackedRef<'a> {
@@ -205,37 +243,22 @@ impl PackedRef<'_> {
 
     /// Errs unless codes, scales and zero points have the lengths that format, rows, columns and group ask for.
     pub fn check(&self, op: &'static str) -> Result<()> {
-        let lengths = [
-            ("codes", self.codes.len(), self.format.code_bytes(self.rows, self.columns)),
-            ("scales", self.scales.len(), self.format.scale_count(self.rows, self.columns, self.group)),
-        ];
-        if !self.format.is_integer() {
-            table::check_block(op, self.group)?;
-        }
-        for (name, got, expected) in lengths {
-            if got != expected {
-                return Err(Error::shape(op, name, &[got], self.describe(expected)));
-            }
-        }
-        let zero_points = if self.format.is_integer() { self.scales.len() } else { 0 };
-        if self.zero_points.len() != zero_points {
-            return Err(Error::shape(op, "zeroPoints", &[self.zero_points.len()], self.describe(zero_points)));
-        }
+        let layout = self.layout();
+        layout.check(op, [self.codes.len(), self.scales.len(), self.zero_points.len()])?;
         if let Scales::Nested { codes, scales, .. } = self.scales {
             let expected = codes.len().div_ceil(double_quant::BLOCK);
             if self.format.is_integer() {
                 return Err(Error::option(op, "nestedScales", "given for an integer format", "plain f32 scales"));
             }
             if scales.len() != expected {
-                return Err(Error::shape(op, "nestedScales", &[scales.len()], self.describe(expected)));
+                return Err(Error::shape(op, "nestedScales", &[scales.len()], layout.describe(expected)));
             }
         }
         Ok(())
     }
 
-    fn describe(&self, elements: usize) -> String {
-        let PackedRef { format, rows, columns, group, .. } = self;
-        format!("[{elements}] ({} of [{rows}, {columns}], group {group})", format.name())
+    fn layout(&self) -> Layout {
+        Layout { format: self.format, rows: self.rows, columns: self.columns, group: self.group }
     }
 
     /// Columns `start..` of a row into `out`, as weights.

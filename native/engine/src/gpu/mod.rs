@@ -5,8 +5,16 @@
 //! appears only where launches are carried out: the list of GPUs is made at the first question for it, a GPU is opened
 //! at its first use, and what the driver refuses comes back as a [`Failure`], never as a panic.
 
+pub mod activation;
+pub mod attention;
+pub mod copy;
 pub mod elementwise;
 mod launch;
+pub mod matmul;
+pub mod norm;
+pub mod packed;
+pub mod rope;
+pub mod softmax;
 
 #[cfg(feature = "gpu")]
 mod device;

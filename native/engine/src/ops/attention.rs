@@ -6,6 +6,7 @@ use crate::cpu::pool;
 use crate::device::Device;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::attention as gpu;
 use crate::memory::{Category, Charge};
 use crate::precision::Precision;
 use crate::tensor::{Read, Tensor};
@@ -68,6 +69,22 @@ pub fn attention_forward(
     let mut args = start(e, &rules::ATTENTION_FORWARD, &options)?;
     let (op, inputs) = (args.op, Inputs::take(&mut args, (q, k, v), &options)?);
     let s = inputs.sizes(&args, &options)?;
+    if let Some(far) = args.far()? {
+        super::matmul::expect_f32(op, options.precision)?;
+        if s.width > gpu::MOST_WIDTH {
+            let expected = format!("heads of at most {} elements on a GPU", gpu::MOST_WIDTH);
+            return Err(Error::shape(op, "q", &inputs.q.shape, expected));
+        }
+        let (y, lse) = (far.output(&inputs.q.shape)?, far.output(&[s.batch, s.heads, s.queries])?);
+        let optional = [&inputs.key_mask, &inputs.lengths, &inputs.slopes];
+        if let Some(lengths) = &inputs.lengths {
+            expect_lengths(op, &bytemuck::pod_collect_to_vec::<u8, i32>(&far.download(lengths)?), s.keys)?;
+        }
+        let [mask, lengths, slopes] = optional.map(|tensor| tensor.as_ref().unwrap_or(&inputs.q));
+        let launch = gpu::forward(&s, optional.map(Option::is_some));
+        far.run(&launch, &[&inputs.q, &inputs.k, &inputs.v, mask, lengths, slopes, &y, &lse])?;
+        return Ok((e.keep(y)?, e.keep(lse)?));
+    }
     let cancel = e.cancel(op);
     let mut y = e.output(op, &inputs.q.shape)?;
     let mut lse = e.output(op, &[s.batch, s.heads, s.queries])?;
@@ -136,6 +153,14 @@ fn charge_tasks(e: &Engine, op: &'static str, s: &Sizes, elements: usize) -> Res
     e.charge(op, Device::Cpu, Category::Workspace, op, tasks * elements * size_of::<f32>())
 }
 
+/// Errs unless every sequence has as many keys.
+fn expect_lengths(op: &'static str, lengths: &[i32], keys: usize) -> Result<()> {
+    match lengths.iter().find(|&&length| usize::try_from(length).map_or(true, |length| length > keys)) {
+        None => Ok(()),
+        Some(length) => Err(Error::option(op, "lengths", length, format!("0 … {keys}, the number of keys"))),
+    }
+}
+
 /// The tensors that both passes take.
 struct Inputs {
     q: Tensor,
@@ -173,11 +198,7 @@ impl Inputs {
 
     fn read(&self, op: &'static str, s: &Sizes) -> Result<ReadBias<'_>> {
         let lengths = self.lengths.as_ref().map(|t| t.read::<i32>(op, "lengths")).transpose()?;
-        for &length in lengths.as_deref().unwrap_or(&[]) {
-            if usize::try_from(length).map_or(true, |length| length > s.keys) {
-                return Err(Error::option(op, "lengths", length, format!("0 … {}, the number of keys", s.keys)));
-            }
-        }
+        expect_lengths(op, lengths.as_deref().unwrap_or(&[]), s.keys)?;
         Ok(ReadBias {
             key_mask: self.key_mask.as_ref().map(|t| t.read(op, "keyMask")).transpose()?,
             lengths,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use half::{bf16, f16};
 
+use super::far::Far;
 use super::rules;
 use crate::cpu::buffer::Fill;
 use crate::cpu::{embedding, permute, pool};
@@ -12,6 +13,7 @@ use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
 use crate::gpu;
+use crate::gpu::copy::{self, Blocks};
 use crate::memory::Category;
 use crate::random;
 use crate::shape;
@@ -200,6 +202,12 @@ pub fn tensor_copy(e: &Engine, h: Handle, label: Label) -> Result<Handle> {
 }
 
 fn copy(e: &Engine, op: &'static str, t: &Tensor, label: Label) -> Result<Handle> {
+    if let Some(far) = Far::of(e, op, &[("tensor", Some(t))])? {
+        let (out, words) = (far.allocate(&t.shape, t.dtype, label)?, t.bytes().div_ceil(WORD));
+        let all = Blocks { start: 0, stride: words };
+        far.run(&copy::blocks(1, words, all, all), &[t, &out])?;
+        return e.keep(out);
+    }
     let mut out = e.allocate(op, &t.shape, t.dtype, label, Fill::Any)?;
     out.bytes().copy_from_slice(&t.read_bytes(op, "tensor")?);
     out.keep(e)
@@ -241,6 +249,12 @@ pub fn slice_rows(e: &Engine, x: Handle, start: usize, end: usize) -> Result<Han
     if start > end || end > rows {
         return Err(Error::option(OP, "start, end", format!("{start}, {end}"), format!("0 ≤ start ≤ end ≤ {rows}")));
     }
+    if let Some(far) = Far::of(e, OP, &[("x", Some(&x))])? {
+        let (out, width) = (far_rows_like(&far, OP, &x, end - start)?, words(OP, &x, row_bytes)?);
+        let from = Blocks { start: start * width, stride: width };
+        far.run(&copy::blocks(end - start, width, from, Blocks { start: 0, stride: width }), &[&x, &out])?;
+        return e.keep(out);
+    }
     let mut out = rows_like(e, OP, &x, end - start)?;
     out.bytes().copy_from_slice(&x.read_bytes(OP, "x")?[start * row_bytes..end * row_bytes]);
     out.keep(e)
@@ -249,9 +263,16 @@ pub fn slice_rows(e: &Engine, x: Handle, start: usize, end: usize) -> Result<Han
 /// `x[rows, …]`, `rows[n]` i32 → `[n, …]`.
 pub fn gather_rows(e: &Engine, x: Handle, rows: Handle) -> Result<Handle> {
     let mut args = rules::GATHER_ROWS.of(e);
-    let (op, x, ids) = (args.op, args.take(x)?, args.take(rows)?);
+    let (op, x, ids) = (args.op, args.take(x)?, args.take_anywhere(rows)?);
     let [n] = args.dims(["n"])?;
     let (count, row_bytes) = first_dimension(op, &x)?;
+    if let Some(far) = args.far()? {
+        let width = words(op, &x, row_bytes)?;
+        let ids = super::embedding::ids_there(&far, op, ("rows", &ids), count)?;
+        let out = far_rows_like(&far, op, &x, n)?;
+        far.run(&copy::gather(n, width), &[&ids, &x, &out])?;
+        return e.keep(out);
+    }
     let ids = ids.read::<i32>(op, "rows")?;
     super::embedding::expect_ids(op, "rows", &ids, count)?;
     let mut out = rows_like(e, op, &x, n)?;
@@ -293,6 +314,16 @@ pub fn concat_rows(e: &Engine, xs: &[Handle]) -> Result<Handle> {
             return Err(Error::shape(OP, "xs", &x.shape, format!("[n, {:?}…] as in the first", &first.shape[1..])));
         }
     }
+    let places: Vec<_> = xs.iter().map(|x| ("xs", Some(x))).collect();
+    if let Some(far) = Far::of(e, OP, &places)? {
+        let (out, mut start) = (far_rows_like(&far, OP, first, rows)?, 0);
+        for x in &xs {
+            let width = words(OP, x, x.bytes())?;
+            far.run(&copy::blocks(1, width, Blocks { start: 0, stride: 0 }, Blocks { start, stride: 0 }), &[x, &out])?;
+            start += width;
+        }
+        return e.keep(out);
+    }
     let mut out = rows_like(e, OP, first, rows)?;
     let mut rest = out.bytes();
     for x in &xs {
@@ -308,6 +339,11 @@ pub fn transpose(e: &Engine, x: Handle) -> Result<Handle> {
     let mut args = rules::TRANSPOSE.of(e);
     let (op, x) = (args.op, args.take(x)?);
     let [a, b] = args.dims(["a", "b"])?;
+    if let Some(far) = args.far()? {
+        let out = far.output(&[b, a])?;
+        far.run(&copy::permute(&[b, a], &[1, b]), &[&x, &out])?;
+        return e.keep(out);
+    }
     let mut out = e.output(op, &[b, a])?;
     permute::transpose(&e.cancel(op), &x.read(op, "x")?, [a, b], out.f32())?;
     out.keep(e)
@@ -315,8 +351,8 @@ pub fn transpose(e: &Engine, x: Handle) -> Result<Handle> {
 
 /// Dimension `i` of the result is dimension `axes[i]` of `x`.
 pub fn permute(e: &Engine, x: Handle, axes: &[usize]) -> Result<Handle> {
-    let x = rules::PERMUTE.of(e).take(x)?;
-    let op = rules::PERMUTE.op;
+    let mut args = rules::PERMUTE.of(e);
+    let (op, x) = (args.op, args.take(x)?);
     let mut sorted = axes.to_vec();
     sorted.sort_unstable();
     if !sorted.iter().copied().eq(0..x.shape.len()) {
@@ -324,6 +360,16 @@ pub fn permute(e: &Engine, x: Handle, axes: &[usize]) -> Result<Handle> {
         return Err(Error::option(op, "axes", format!("{axes:?}"), expected));
     }
     let shape: Vec<_> = axes.iter().map(|&axis| x.shape[axis]).collect();
+    if let Some(far) = args.far()? {
+        if shape.len() > copy::MOST_DIMENSIONS {
+            let expected = format!("at most {} dimensions on a GPU", copy::MOST_DIMENSIONS);
+            return Err(Error::shape(op, "x", &x.shape, expected));
+        }
+        let strides: Vec<_> = axes.iter().map(|&axis| x.shape[axis + 1..].iter().product()).collect();
+        let out = far.output(&shape)?;
+        far.run(&copy::permute(&shape, &strides), &[&x, &out])?;
+        return e.keep(out);
+    }
     let mut out = e.output(op, &shape)?;
     permute::permute(&e.cancel(op), &x.read(op, "x")?, &x.shape, axes, out.f32())?;
     out.keep(e)
@@ -340,4 +386,21 @@ fn rows_like(e: &Engine, op: &'static str, x: &Tensor, rows: usize) -> Result<Fr
     let mut shape = x.shape.clone();
     shape[0] = rows;
     e.allocate(op, &shape, x.dtype, (Category::Activations, op), Fill::Any)
+}
+
+/// Bytes of a word: what kernels on a GPU copy.
+const WORD: usize = 4;
+
+/// The words of rows on a GPU.
+fn words(op: &'static str, x: &Tensor, row_bytes: usize) -> Result<usize> {
+    if row_bytes.is_multiple_of(WORD) {
+        return Ok(row_bytes / WORD);
+    }
+    Err(Error::shape(op, "x", &x.shape, format!("rows of whole words of {WORD} bytes on a GPU, of {}", x.dtype)))
+}
+
+fn far_rows_like(far: &Far<'_>, op: &'static str, x: &Tensor, rows: usize) -> Result<Tensor> {
+    let mut shape = x.shape.clone();
+    shape[0] = rows;
+    far.allocate(&shape, x.dtype, (Category::Activations, op))
 }

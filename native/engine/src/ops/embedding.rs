@@ -1,15 +1,25 @@
 //! Rows of a table by number, and their gradient.
 
+use super::far::Far;
 use super::rules;
 use crate::cpu::embedding as cpu;
+use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::copy as gpu;
+use crate::tensor::Tensor;
 
 /// `ids[n]` i32 · `weight[vocabulary, d]` → `[n, d]`
 pub fn embedding_forward(e: &Engine, ids: Handle, weight: Handle) -> Result<Handle> {
     let mut args = rules::EMBEDDING_FORWARD.of(e);
-    let (op, ids, weight) = (args.op, args.take(ids)?, args.take(weight)?);
+    let (op, ids, weight) = (args.op, args.take_anywhere(ids)?, args.take(weight)?);
     let [n, vocabulary, width] = args.dims(["n", "vocabulary", "d"])?;
+    if let Some(far) = args.far()? {
+        let ids = ids_there(&far, op, ("ids", &ids), vocabulary)?;
+        let y = far.output(&[n, width])?;
+        far.run(&gpu::gather(n, width), &[&ids, &weight, &y])?;
+        return e.keep(y);
+    }
     let ids = ids.read::<i32>(op, "ids")?;
     expect_ids(op, "ids", &ids, vocabulary)?;
     let mut y = e.output(op, &[n, width])?;
@@ -20,12 +30,32 @@ pub fn embedding_forward(e: &Engine, ids: Handle, weight: Handle) -> Result<Hand
 /// `into[vocabulary, d] += dy[n, d]` at rows `ids[n]`
 pub fn embedding_backward(e: &Engine, ids: Handle, dy: Handle, into: Handle) -> Result<()> {
     let mut args = rules::EMBEDDING_BACKWARD.of(e);
-    let (op, ids, into, dy) = (args.op, args.take(ids)?, args.take(into)?, args.take(dy)?);
+    let (op, ids, into, dy) = (args.op, args.take_anywhere(ids)?, args.take(into)?, args.take(dy)?);
     super::expect_apart(op, "dy", &into, &dy)?;
-    let [vocabulary, width] = args.dims(["vocabulary", "d"])?;
+    let [n, vocabulary, width] = args.dims(["n", "vocabulary", "d"])?;
+    if let Some(far) = args.far()? {
+        let ids = ids_there(&far, op, ("ids", &ids), vocabulary)?;
+        return far.run(&gpu::scatter_add(n, vocabulary, width), &[&ids, &dy, &into]);
+    }
     let (ids, dy) = (ids.read::<i32>(op, "ids")?, dy.read::<f32>(op, "dy")?);
     expect_ids(op, "ids", &ids, vocabulary)?;
     cpu::scatter_add(&e.cancel(op), &ids, &dy, width, &mut into.write(op, "into")?)
+}
+
+/// Numbers of rows on a GPU, wherever they were, checked on the way.
+pub(super) fn ids_there(
+    far: &Far<'_>,
+    op: &'static str,
+    (name, ids): (&'static str, &Tensor),
+    rows: usize,
+) -> Result<Tensor> {
+    if ids.storage.gpu().is_some() {
+        expect_ids(op, name, &bytemuck::pod_collect_to_vec::<u8, i32>(&far.download(ids)?), rows)?;
+        return Ok(ids.clone());
+    }
+    let numbers = ids.read::<i32>(op, name)?;
+    expect_ids(op, name, &numbers, rows)?;
+    far.upload(&ids.shape, DType::I32, bytemuck::cast_slice(&numbers))
 }
 
 /// Errs unless every number is that of a row.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::data::Label;
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::Engine;
@@ -46,29 +47,47 @@ impl<'a> Far<'a> {
     }
 
     /// A tensor there with anything in it, to be written whole.
-    pub fn allocate(&self, shape: &[usize], dtype: DType, category: Category) -> Result<Tensor> {
+    pub fn allocate(&self, shape: &[usize], dtype: DType, (category, owner): Label) -> Result<Tensor> {
         let bytes = shape::elements(self.op, shape)? * dtype.size();
-        let charge = self.e.charge(self.op, self.device(), category, self.op, bytes)?;
+        let charge = self.e.charge(self.op, self.device(), category, owner, bytes)?;
         let memory = gpu::Memory::new(self.number, bytes).map_err(|failure| self.error(failure, bytes, category))?;
         Ok(Tensor { storage: Arc::new(Storage::on_gpu(memory, charge)), shape: shape.to_vec(), dtype })
     }
 
     /// A result, to be written whole.
     pub fn output(&self, shape: &[usize]) -> Result<Tensor> {
-        self.allocate(shape, DType::F32, Category::Activations)
+        self.allocate(shape, DType::F32, (Category::Activations, self.op))
     }
 
     /// A gradient, to be written whole.
     pub fn gradient(&self, shape: &[usize]) -> Result<Tensor> {
-        self.allocate(shape, DType::F32, Category::Gradients)
+        self.allocate(shape, DType::F32, (Category::Gradients, self.op))
+    }
+
+    /// A copy of these bytes, held while the operation runs.
+    pub fn upload(&self, shape: &[usize], dtype: DType, bytes: &[u8]) -> Result<Tensor> {
+        let (category, count) = (Category::Workspace, bytes.len());
+        let charge = self.e.charge(self.op, self.device(), category, self.op, count)?;
+        let memory = gpu::Memory::upload(self.number, bytes).map_err(|failure| self.error(failure, count, category))?;
+        Ok(Tensor { storage: Arc::new(Storage::on_gpu(memory, charge)), shape: shape.to_vec(), dtype })
+    }
+
+    /// The bytes of a tensor that is there.
+    pub fn download(&self, tensor: &Tensor) -> Result<Vec<u8>> {
+        let memory = tensor.storage.gpu().ok_or_else(|| self.elsewhere())?;
+        let refused = |failure| self.error(failure, tensor.bytes(), Category::Workspace);
+        memory.download(tensor.bytes()).map_err(refused)
     }
 
     /// Runs a kernel on tensors, in the order of its bindings.
     pub fn run(&self, launch: &Launch, tensors: &[&Tensor]) -> Result<()> {
         let memories = tensors.iter().map(|tensor| tensor.storage.gpu()).collect::<Option<Vec<_>>>();
-        let memories = memories
-            .ok_or_else(|| Error::Internal { op: self.op, what: "a tensor of a kernel is not on its GPU".into() })?;
+        let memories = memories.ok_or_else(|| self.elsewhere())?;
         gpu::run(self.number, launch, &memories).map_err(|failure| self.error(failure, 0, Category::Workspace))
+    }
+
+    fn elsewhere(&self) -> Error {
+        Error::Internal { op: self.op, what: "a tensor of a kernel is not on its GPU".into() }
     }
 
     fn device(&self) -> Device {

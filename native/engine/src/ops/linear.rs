@@ -1,12 +1,15 @@
 //! Linear layers whose weight is packed: forward, both gradients, and the weight as numbers.
 
+use super::far::Far;
+use super::matmul::expect_f32;
 use crate::cpu::gemm::{self, Gemm};
 use crate::cpu::{pool, quantize};
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
-use crate::format::{self, Format, PackedRef, Scales};
+use crate::format::{self, Format, Layout, PackedRef, Scales};
+use crate::gpu::packed as gpu;
 use crate::memory::{Category, Charge};
 use crate::precision::Precision;
 use crate::shape;
@@ -65,6 +68,33 @@ impl PackedWeight {
         }
     }
 
+    /// Its tensors and `x` on a GPU, once their lengths are checked; none on the processor.
+    fn far<'a>(&self, e: &'a Engine, op: &'static str, (name, x): (&str, &Tensor)) -> Result<Option<(Far<'a>, Codes)>> {
+        let of = |name, handle: Option<Handle>| handle.map(|handle| e.tensor(op, name, handle)).transpose();
+        let (codes, scales) = (e.tensor(op, "codes", self.codes)?, e.tensor(op, "scales", self.scales)?);
+        let (zeros, nested) = (of("zeroPoints", self.zero_points)?, of("nestedScales", self.nested_scales)?);
+        let places = [(name, Some(x)), ("codes", Some(&codes)), ("scales", Some(&scales))];
+        let optional = [("zeroPoints", zeros.as_ref()), ("nestedScales", nested.as_ref())];
+        let Some(far) = Far::of(e, op, &[&places[..], &optional].concat())? else { return Ok(None) };
+        if nested.is_some() {
+            let what = "scales that are quantized in their turn do not run on a GPU yet".into();
+            return Err(Error::Unsupported { op, what, advice: "Quantize without doubleQuant".into() });
+        }
+        codes.expect(op, "codes", DType::U8)?;
+        scales.expect(op, "scales", DType::F32)?;
+        if let Some(zeros) = &zeros {
+            zeros.expect(op, "zeroPoints", DType::F32)?;
+        }
+        let lengths = [codes.elements(), scales.elements(), zeros.as_ref().map_or(0, Tensor::elements)];
+        self.layout().check(op, lengths)?;
+        let zeros = zeros.unwrap_or_else(|| scales.clone());
+        Ok(Some((far, Codes { codes, scales, zeros })))
+    }
+
+    fn layout(&self) -> Layout {
+        Layout { format: self.format, rows: self.rows, columns: self.columns, group: self.group }
+    }
+
     fn expect_integer(&self, op: &'static str) -> Result<()> {
         if self.format.is_integer() {
             return Ok(());
@@ -77,11 +107,25 @@ impl PackedWeight {
     }
 }
 
+/// A packed weight's tensors on a GPU.
+struct Codes {
+    codes: Tensor,
+    scales: Tensor,
+    /// Scales again in formats without zero points.
+    zeros: Tensor,
+}
+
 /// `x[.., in]` · `w[out, in]` packed → `[.., out] = x·wᵀ`
 pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight, precision: Precision) -> Result<Handle> {
     const OP: &str = "packedLinearForward";
     let x = e.tensor(OP, "x", x)?;
     let tokens = tokens(OP, "x", &x, w.columns)?;
+    if let Some((far, Codes { codes, scales, zeros })) = w.far(e, OP, ("x", &x))? {
+        expect_f32(OP, precision)?;
+        let y = far.output(&shape::with_last(&x.shape, w.rows))?;
+        far.run(&gpu::forward(tokens, w.layout()), &[&x, &codes, &scales, &zeros, &y])?;
+        return e.keep(y);
+    }
     w.with(e, OP, |w| {
         let _panels = charge_panels(e, OP, tokens, w.columns)?;
         let mut y = e.output(OP, &shape::with_last(&x.shape, w.rows))?;
@@ -95,6 +139,12 @@ pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight, pr
     const OP: &str = "packedLinearBackwardInput";
     let dy = e.tensor(OP, "dy", dy)?;
     let tokens = tokens(OP, "dy", &dy, w.rows)?;
+    if let Some((far, Codes { codes, scales, zeros })) = w.far(e, OP, ("dy", &dy))? {
+        expect_f32(OP, precision)?;
+        let dx = far.gradient(&shape::with_last(&dy.shape, w.columns))?;
+        far.run(&gpu::backward_input(tokens, w.layout()), &[&dy, &codes, &scales, &zeros, &dx])?;
+        return e.keep(dx);
+    }
     w.with(e, OP, |w| {
         let _panels = charge_panels(e, OP, tokens, w.rows)?;
         let mut dx = e.gradient(OP, &shape::with_last(&dy.shape, w.columns))?;

@@ -2,12 +2,14 @@
 
 use rayon::prelude::*;
 
+use super::far::Far;
 use crate::cpu::gemm::{self, Gemm, MatRef, Number, Output};
 use crate::cpu::pool;
 use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::matmul::{self as gpu, Product};
 use crate::memory::Category;
 use crate::precision::Precision;
 use crate::shape;
@@ -71,6 +73,9 @@ pub fn matmul(e: &Engine, a: Handle, b: Handle, options: MatmulOptions) -> Resul
         return Err(Error::shape(OP, "b", &b.shape, format!("{expected}, because {ours} [{m}, {k}]")));
     }
     let sizes = [m, n, k];
+    if b.dtype != DType::F32 && b.storage.gpu().is_some() {
+        return Err(Error::DType { op: OP, name: "b", got: b.dtype, expected: "f32 on a GPU".into() });
+    }
     match b.dtype {
         DType::BF16 => multiply::<half::bf16>(e, (&a, &b), sizes, options),
         DType::F16 => multiply::<half::f16>(e, (&a, &b), sizes, options),
@@ -103,6 +108,24 @@ fn multiply<T: Element + Number>(
             return Err(Error::shape(OP, "into", &c.shape, format!("[{m}, {n}]")));
         }
     }
+    let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
+    let places = [("a", Some(a)), ("b", Some(b)), ("bias", bias.as_ref()), ("residual", residual.as_ref())];
+    if let Some(far) = Far::of(e, OP, &[&places[..], &[("into", c.as_ref())]].concat())? {
+        expect_f32(OP, precision)?;
+        let product = Product {
+            transpose_a,
+            transpose_b,
+            alpha: alpha as f32,
+            accumulate: c.is_some(),
+            bias: bias.is_some(),
+            residual: residual.is_some(),
+            ..Product::plain([m, n, k])
+        };
+        let y = c.map_or_else(|| far.output(&out_shape), Ok)?;
+        let optional = [&bias, &residual].map(|tensor| tensor.as_ref().unwrap_or(a));
+        far.run(&gpu::matmul(product), &[a, b, optional[0], optional[1], &y])?;
+        return into.map_or_else(|| e.keep(y), Ok);
+    }
     let bias = bias.as_ref().map(|bias| bias.read::<f32>(OP, "bias")).transpose()?;
     let residual = residual.as_ref().map(|residual| residual.read::<f32>(OP, "residual")).transpose()?;
     let left = MatRef { data: &a.read::<f32>(OP, "a")?, transposed: transpose_a, stride: a.rows().1 };
@@ -115,7 +138,6 @@ fn multiply<T: Element + Number>(
         gemm.matmul_into([m, n, k], left, right, output, &mut c.write(OP, "into")?, &cancel)?;
         return Ok(handle);
     }
-    let out_shape = if transpose_a { vec![m, n] } else { shape::with_last(&a.shape, n) };
     let mut c = e.output(OP, &out_shape)?;
     gemm.matmul_into([m, n, k], left, right, output, c.f32(), &cancel)?;
     c.keep(e)
@@ -154,6 +176,13 @@ pub fn batched_matmul(e: &Engine, a: Handle, b: Handle, options: BatchedOptions)
         let ours = if transpose_a { "a transposed is" } else { "a is" };
         return Err(Error::shape(OP, "b", &b.shape, format!("{expected}, because {ours} [{batch}, {m}, {k}]")));
     }
+    if let Some(far) = Far::of(e, OP, &[("a", Some(&a)), ("b", Some(&b))])? {
+        expect_f32(OP, precision)?;
+        let product = Product { batch, transpose_a, transpose_b, alpha: alpha as f32, ..Product::plain([m, n, k]) };
+        let y = far.output(&[batch, m, n])?;
+        far.run(&gpu::matmul(product), &[&a, &b, &a, &a, &y])?;
+        return e.keep(y);
+    }
     let (left, right) = (a.read::<f32>(OP, "a")?, b.read::<f32>(OP, "b")?);
     let panels = gemm::workspace_bytes(m, k) * pool::threads().min(batch);
     let _panels = e.charge(OP, Device::Cpu, Category::Workspace, OP, panels)?;
@@ -169,4 +198,13 @@ pub fn batched_matmul(e: &Engine, a: Handle, b: Handle, options: BatchedOptions)
         })
     })?;
     c.keep(e)
+}
+
+/// Errs unless products are made in f32, as they are on a GPU.
+pub(super) fn expect_f32(op: &'static str, precision: Precision) -> Result<()> {
+    if precision == Precision::F32 {
+        return Ok(());
+    }
+    let what = format!("{} does not run on a GPU yet", precision.name());
+    Err(Error::Unsupported { op, what, advice: "Take precision \"f32\", or compute on \"cpu\"".into() })
 }

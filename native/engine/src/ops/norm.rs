@@ -4,13 +4,19 @@ use super::rules;
 use crate::cpu::{norm as cpu, reduce};
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::norm as gpu;
 
 /// `x[.., n]` · `weight[n]` → `y[.., n]`, `rstd[rows]`
 pub fn rms_norm_forward(e: &Engine, x: Handle, weight: Handle, epsilon: f64) -> Result<(Handle, Handle)> {
     let mut args = rules::RMS_NORM_FORWARD.of(e);
     let (op, x, weight) = (args.op, args.take(x)?, args.take(weight)?);
-    let [rows] = args.dims(["rows"])?;
+    let [rows, n] = args.dims(["rows", "n"])?;
     let epsilon = expect_epsilon(op, epsilon)?;
+    if let Some(far) = args.far()? {
+        let (y, rstd) = (far.output(&x.shape)?, far.output(&[rows])?);
+        far.run(&gpu::rms_norm_forward(rows, n, epsilon), &[&x, &weight, &y, &rstd])?;
+        return Ok((e.keep(y)?, e.keep(rstd)?));
+    }
     let (mut y, mut rstd) = (e.output(op, &x.shape)?, e.output(op, &[rows])?);
     let (x, weight) = (x.read(op, "x")?, weight.read(op, "weight")?);
     cpu::rms_norm_forward(&e.cancel(op), &x, &weight, epsilon, y.f32(), rstd.f32())?;
@@ -38,8 +44,14 @@ pub fn add_rms_norm_forward(
 ) -> Result<AddRmsNorm> {
     let mut args = rules::ADD_RMS_NORM_FORWARD.of(e);
     let (op, x, residual, weight) = (args.op, args.take(x)?, args.take(residual)?, args.take(weight)?);
-    let [rows] = args.dims(["rows"])?;
+    let [rows, n] = args.dims(["rows", "n"])?;
     let epsilon = expect_epsilon(op, epsilon)?;
+    if let Some(far) = args.far()? {
+        let (sum, y, rstd) = (far.output(&x.shape)?, far.output(&x.shape)?, far.output(&[rows])?);
+        let launch = gpu::add_rms_norm_forward(rows, n, epsilon);
+        far.run(&launch, &[&x, &residual, &weight, &sum, &y, &rstd])?;
+        return Ok(AddRmsNorm { sum: e.keep(sum)?, y: e.keep(y)?, rstd: e.keep(rstd)? });
+    }
     let (mut sum, mut y, mut rstd) = (e.output(op, &x.shape)?, e.output(op, &x.shape)?, e.output(op, &[rows])?);
     let inputs = (&*x.read(op, "x")?, &*residual.read(op, "residual")?, &*weight.read(op, "weight")?);
     cpu::add_rms_norm_forward(&e.cancel(op), inputs, epsilon, (sum.f32(), y.f32(), rstd.f32()))?;
@@ -59,6 +71,16 @@ pub fn rms_norm_backward(
     let (op, dy, x) = (args.op, args.take(dy)?, args.take(x)?);
     let (weight, rstd) = (args.take(weight)?, args.take(rstd)?);
     let [rows, n] = args.dims(["rows", "n"])?;
+    if let Some(far) = args.far()? {
+        let dx = far.gradient(&x.shape)?;
+        far.run(&gpu::rms_norm_backward(rows, n), &[&dy, &x, &weight, &rstd, &dx])?;
+        if !want_weight {
+            return Ok((e.keep(dx)?, None));
+        }
+        let dweight = far.gradient(&[n])?;
+        far.run(&gpu::rms_norm_backward_weight(rows, n), &[&dy, &x, &rstd, &dweight])?;
+        return Ok((e.keep(dx)?, Some(e.keep(dweight)?)));
+    }
     let cancel = e.cancel(op);
     let mut dx = e.gradient(op, &x.shape)?;
     let (dy, x) = (dy.read::<f32>(op, "dy")?, x.read::<f32>(op, "x")?);
@@ -98,8 +120,14 @@ pub fn layer_norm_forward(
 ) -> Result<LayerNorm> {
     let mut args = rules::LAYER_NORM_FORWARD.of(e);
     let (op, x, weight, bias) = (args.op, args.take(x)?, args.take(weight)?, args.take_some(bias)?);
-    let [rows] = args.dims(["rows"])?;
+    let [rows, n] = args.dims(["rows", "n"])?;
     let epsilon = expect_epsilon(op, epsilon)?;
+    if let Some(far) = args.far()? {
+        let (y, mean, rstd) = (far.output(&x.shape)?, far.output(&[rows])?, far.output(&[rows])?);
+        let launch = gpu::layer_norm_forward(rows, n, epsilon, bias.is_some());
+        far.run(&launch, &[&x, &weight, bias.as_ref().unwrap_or(&weight), &y, &mean, &rstd])?;
+        return Ok(LayerNorm { y: e.keep(y)?, mean: e.keep(mean)?, rstd: e.keep(rstd)? });
+    }
     let (mut y, mut mean, mut rstd) = (e.output(op, &x.shape)?, e.output(op, &[rows])?, e.output(op, &[rows])?);
     let bias = bias.as_ref().map(|bias| bias.read::<f32>(op, "bias")).transpose()?;
     let inputs = (&*x.read(op, "x")?, &*weight.read(op, "weight")?, bias.as_deref());
@@ -120,6 +148,17 @@ pub fn layer_norm_backward(
     let (op, dy, x, weight) = (args.op, args.take(dy)?, args.take(x)?, args.take(weight)?);
     let (mean, rstd) = (args.take(mean)?, args.take(rstd)?);
     let [rows, n] = args.dims(["rows", "n"])?;
+    if let Some(far) = args.far()? {
+        let dx = far.gradient(&x.shape)?;
+        far.run(&gpu::layer_norm_backward(rows, n), &[&dy, &x, &weight, &mean, &rstd, &dx])?;
+        if !want_parameters {
+            return Ok((e.keep(dx)?, None));
+        }
+        let (dweight, dbias) = (far.gradient(&[n])?, far.gradient(&[n])?);
+        let launch = gpu::layer_norm_backward_parameters(rows, n);
+        far.run(&launch, &[&dy, &x, &mean, &rstd, &dweight, &dbias])?;
+        return Ok((e.keep(dx)?, Some((e.keep(dweight)?, e.keep(dbias)?))));
+    }
     let cancel = e.cancel(op);
     let mut dx = e.gradient(op, &x.shape)?;
     let (dy, x, weight) = (dy.read::<f32>(op, "dy")?, x.read::<f32>(op, "x")?, weight.read::<f32>(op, "weight")?);

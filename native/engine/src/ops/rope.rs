@@ -2,8 +2,10 @@
 
 use super::rules;
 use crate::cpu::rope as cpu;
+use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::rope::{self as gpu, Heads};
 
 pub use cpu::{Pairs, Scaling};
 
@@ -56,6 +58,13 @@ pub fn rope(e: &Engine, x: Handle, options: RopeOptions) -> Result<Handle> {
     // Cosines and sines.
     let _charge = e.charge(op, crate::Device::Cpu, crate::Category::Workspace, op, length * rotary * 4)?;
     let angles = cpu::Angles::new(&cpu::Turns { rotary, theta, offset, scaling }, length, inverse);
+    if let Some(far) = args.far()? {
+        let (y, words) = (far.output(&x.shape)?, angles.words());
+        let there = far.upload(&[words.len()], DType::F32, bytemuck::cast_slice(&words))?;
+        let interleaved = pairs == Pairs::Interleaved;
+        far.run(&gpu::rope(x.elements(), Heads { length, heads, width, rotary, interleaved }), &[&x, &there, &y])?;
+        return e.keep(y);
+    }
     let mut y = e.output(op, &x.shape)?;
     if width > 0 {
         cpu::rotate(&e.cancel(op), &x.read(op, "x")?, (heads, width), pairs, &angles, y.f32())?;

@@ -89,6 +89,15 @@ impl<'a> Call<'a> {
         Ok(tensor)
     }
 
+    /// The next argument, which may be on the processor beside others on a GPU: numbers of rows, checked there.
+    pub fn take_anywhere(&mut self, handle: Handle) -> Result<Tensor> {
+        let place = self.place;
+        self.place = None;
+        let tensor = self.take(handle)?;
+        self.place = place;
+        Ok(tensor)
+    }
+
     /// The next argument, which may be left out.
     pub fn take_some(&mut self, handle: Option<Handle>) -> Result<Option<Tensor>> {
         match handle {

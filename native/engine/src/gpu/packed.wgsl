@@ -1,0 +1,41 @@
+// Linear layers whose weight[rows, columns] is packed: x[m, columns] → x·wᵀ, dy[m, rows] → dy·w. Codes are decoded where
+// a tile is loaded. Integers: scale·(q − zero point), rows padded to a byte; tables: level·scale over the flattened tensor,
+// the even element in the high nibble.
+
+struct Params {
+  m: u32, n: u32, k: u32, left_k_together: u32, right_k_together: u32,
+  backward: u32, columns: u32, bits: u32, row_bytes: u32, group: u32, groups: u32, is_table: u32,
+  levels: array<vec4f, 4>,
+}
+@group(0) @binding(0) var<uniform> p: Params;
+@group(0) @binding(1) var<storage, read> x: array<f32>;
+@group(0) @binding(2) var<storage, read> codes: array<u32>;
+@group(0) @binding(3) var<storage, read> scales: array<f32>;
+@group(0) @binding(4) var<storage, read> zeros: array<f32>;
+@group(0) @binding(5) var<storage, read_write> y: array<f32>;
+
+fn byte_at(i: u32) -> u32 { return codes[i / 4u] >> (8u * (i % 4u)) & 255u; }
+
+fn weight(row: u32, column: u32) -> f32 {
+  if (p.is_table > 0u) {
+    let i = row * p.columns + column;
+    let code = byte_at(i / 2u) >> (4u - 4u * (i % 2u)) & 15u;
+    return p.levels[code / 4u][code % 4u] * scales[i / p.group];
+  }
+  let bit = column * p.bits;
+  let at = row * p.row_bytes + bit / 8u;
+  var code = byte_at(at) >> (bit % 8u);
+  if (bit % 8u + p.bits > 8u) { code |= byte_at(at + 1u) << (8u - bit % 8u); }
+  code &= (1u << p.bits) - 1u;
+  let place = row * p.groups + column / p.group;
+  return (f32(code) - zeros[place]) * scales[place];
+}
+
+fn left_at(batch: u32, row: u32, k: u32) -> f32 { return x[row * p.k + k]; }
+
+fn right_at(batch: u32, k: u32, column: u32) -> f32 {
+  if (p.backward > 0u) { return weight(k, column); }
+  return weight(column, k);
+}
+
+fn finish(batch: u32, row: u32, column: u32, sum: f32) { y[row * p.n + column] = sum; }
