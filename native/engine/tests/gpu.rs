@@ -3,10 +3,9 @@
 
 use nibble_engine::device::{self, Device};
 use nibble_engine::ops::{data, elementwise, reduce};
-use nibble_engine::{Category, DType, Engine, Handle};
+use nibble_engine::{DType, Engine, Handle};
 
-use crate::helpers::{LABEL, read, tensor};
-use crate::random::Random;
+use crate::helpers::{LABEL, tensor};
 
 /// All GPUs, or a line that says that there are none.
 pub fn gpus() -> Vec<Device> {

@@ -101,7 +101,7 @@ describe("loadModel", () => {
       '[loadModel] The model is "pocktet". Allowed: "pocket", or the path of a Hugging Face folder (nothing is downloaded). Did you mean "pocket"?',
     );
     await expect(loadModel("pocket", { devise: "cpu" } as never)).rejects.toThrow('Did you mean "device"?');
-    await expect(loadModel("pocket", { device: "gpu" })).rejects.toThrow(UnsupportedError);
+    await expect(loadModel("pocket", { device: "gpu:99" })).rejects.toThrow(UnsupportedError);
   });
 
   it.each([

@@ -80,7 +80,7 @@ export async function generate(
   const chooser = chooserOf(options);
   const stops = options.stop === undefined ? [] : [options.stop].flat();
   const { layers, kvHeads, headDim, eosTokens } = model.config;
-  const cache = new KvCache(layers, 1, capacity, kvHeads * headDim);
+  const cache = new KvCache(layers, 1, capacity, kvHeads * headDim, model.network.embed.weight.device);
   const tokens: number[] = [];
   let finish: Generation["finish"] | null = null;
   try {

@@ -15,6 +15,8 @@ import { checkOptions, choice, didYouMean, shown, signal, text } from "../option
 import type { PackedWeight } from "../quantization/packed-weight.js";
 import { PACKED_PARTS, restoreLayer } from "../quantization/stored.js";
 import { precisions, type Precision } from "../tensor/dtype.js";
+import { devices } from "../tensor/device.js";
+import { onDevice } from "../tensor/kernels.js";
 import { keep } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 
@@ -26,7 +28,10 @@ const shipped: Readonly<Record<string, string>> = {
 };
 
 export interface LoadOptions {
-  /** Where the weights go: "cpu"; "auto" chooses, today always the CPU. */
+  /**
+   * Where the weights go, and with them all that is computed: "cpu"; "gpu", "gpu:1", …, for what `docs/devices.md` lists; "auto" chooses, today
+   * always the CPU.
+   */
   readonly device?: string;
   /**
    * What matrix products round their operands to, forward and backward; sums and everything else are f32. Default "f32". "bf16" is QLoRA's
@@ -50,18 +55,26 @@ export async function loadModel(nameOrFolder: string, options: LoadOptions = {})
     precision: choice<Precision>(precisions, { fallback: "f32" }),
     signal: signal(),
   });
-  checkDevice(checked.device);
+  const device = deviceOf(checked.device);
   const folder = await folderOf(nameOrFolder);
   const name = Object.hasOwn(shipped, nameOrFolder) ? nameOrFolder : basename(folder);
   const configPath = join(folder, "config.json");
   const raw = await readJson("loadModel", configPath);
   const { quantized, plain } = splitQuantization(raw, configPath);
+  if (quantized && device !== "cpu") {
+    const what = `${folder} is quantized, which runs on "cpu" only so far. Load it without { device: ${JSON.stringify(device)} }.`;
+    throw new UnsupportedError("loadModel", what, { device });
+  }
   const family = familyOf(raw.model_type);
   const config = family.readConfig(plain, configPath);
   const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder) : null;
   const checkpoint = await Checkpoint.open(folder);
   try {
-    const { tensors, packed } = await readWeights(checkpoint, { family, config, name, quantized }, checked.signal);
+    const { tensors, packed } = await readWeights(
+      checkpoint,
+      { family, config, name, quantized, device },
+      checked.signal,
+    );
     const network = new Decoder(config, tensors, packed);
     const { precision } = checked;
     const label = quantized && { label: quantized.label };
@@ -94,11 +107,12 @@ interface Source {
   readonly config: ModelConfig;
   readonly name: string;
   readonly quantized: StoredQuantization | null;
+  readonly device: string;
 }
 
 async function readWeights(
   checkpoint: Checkpoint,
-  { family, config, name: owner, quantized }: Source,
+  { family, config, name: owner, quantized, device }: Source,
   abort: AbortSignal | undefined,
 ): Promise<{ tensors: Map<string, Tensor>; packed: Map<string, PackedWeight> }> {
   const shapes = [...decoderShapes(config)];
@@ -115,7 +129,7 @@ async function readWeights(
       throwIfAborted("loadModel", abort);
       const file = family.fileName(name);
       if (stored.has(file)) packed.set(name, await readPacked(checkpoint, file, shape, quantized!.layers[file], owner));
-      else tensors.set(name, keep(await checkpoint.read(file, shape, owner)));
+      else tensors.set(name, keep(onDevice(await checkpoint.read(file, shape, owner), device)));
       events.emit("progress", {
         id: `load ${owner}`,
         label: `loading ${owner}`,
@@ -193,8 +207,11 @@ function unknownModel(given: unknown): OptionError {
   return new OptionError("loadModel", text, { given });
 }
 
-function checkDevice(device: string): void {
-  if (device === "cpu" || device === "auto") return;
-  const text = `device is ${JSON.stringify(device)}. Supported for models: "cpu", "auto" (which is the CPU).`;
-  throw new UnsupportedError("loadModel", text, { device });
+/** The device of this name; "auto" is the CPU. */
+function deviceOf(name: string): string {
+  if (name === "auto" || name === "cpu") return "cpu";
+  const found = devices().map((one) => one.name);
+  if (found.includes(name)) return name;
+  const text = `device is ${JSON.stringify(name)}. This machine has: ${[...found, "auto"].map((one) => JSON.stringify(one)).join(", ")}.`;
+  throw new UnsupportedError("loadModel", text, { device: name });
 }

@@ -21,6 +21,15 @@ export function copy(x: Tensor, category: Category = "activations", owner = "cop
 export function toDevice(x: Tensor, device: string): Tensor {
   return Tensor.adopt(native.tensorToDevice(x.handle, device));
 }
+/** The tensor itself where it is there already; otherwise its copy there, and the tensor is disposed of. */
+export function onDevice(x: Tensor, device: string): Tensor {
+  if (x.device === device) return x;
+  try {
+    return toDevice(x, device);
+  } finally {
+    x.dispose();
+  }
+}
 /** Another shape over the same bytes, without a tape; `reshape` in ops.ts is the one that gradients flow through. */
 export function view(x: Tensor, shape: readonly number[]): Tensor {
   return Tensor.adopt(native.tensorReshape(x.handle, [...shape]));

@@ -1,6 +1,5 @@
 // Linear layers whose weight[rows, columns] is packed: x[m, columns] → x·wᵀ, dy[m, rows] → dy·w. Codes are decoded where
-// a tile is loaded. Integers: scale·(q − zero point), rows padded to a byte; tables: level·scale over the flattened tensor,
-// the even element in the high nibble.
+// a tile is loaded. Integers: scale·(q − zero point), rows padded to a byte; tables: level·scale over the flattened tensor.
 
 struct Params {
   m: u32, n: u32, k: u32, left_k_together: u32, right_k_together: u32,
@@ -16,19 +15,24 @@ struct Params {
 
 fn byte_at(i: u32) -> u32 { return codes[i / 4u] >> (8u * (i % 4u)) & 255u; }
 
+// A code of a stream of codes that starts at a byte, lowest bits first.
+fn code_at(start: u32, i: u32) -> u32 {
+  let bit = i * p.bits;
+  let at = start + bit / 8u;
+  var code = byte_at(at) >> (bit % 8u);
+  if (bit % 8u + p.bits > 8u) { code |= byte_at(at + 1u) << (8u - bit % 8u); }
+  return code & ((1u << p.bits) - 1u);
+}
+
 fn weight(row: u32, column: u32) -> f32 {
   if (p.is_table > 0u) {
     let i = row * p.columns + column;
-    let code = byte_at(i / 2u) >> (4u - 4u * (i % 2u)) & 15u;
+    // Of four-bit codes the first of two is in the high nibble.
+    let code = code_at(0u, select(i, i ^ 1u, p.bits == 4u));
     return p.levels[code / 4u][code % 4u] * scales[i / p.group];
   }
-  let bit = column * p.bits;
-  let at = row * p.row_bytes + bit / 8u;
-  var code = byte_at(at) >> (bit % 8u);
-  if (bit % 8u + p.bits > 8u) { code |= byte_at(at + 1u) << (8u - bit % 8u); }
-  code &= (1u << p.bits) - 1u;
   let place = row * p.groups + column / p.group;
-  return (f32(code) - zeros[place]) * scales[place];
+  return (f32(code_at(row * p.row_bytes, column)) - zeros[place]) * scales[place];
 }
 
 fn left_at(batch: u32, row: u32, k: u32) -> f32 { return x[row * p.k + k]; }
