@@ -581,7 +581,7 @@ export declare function adamwStep(
   second: Array<Handle>,
   options: AdamWOptions,
 ): void;
-/** `a + b`, of one shape or with a vector `b[n]` for every row of `a[.., n]`. Of one shape also on "gpu". */
+/** `a + b`, of one shape or with a vector `b[n]` for every row of `a[.., n]`. */
 export declare function add(a: Handle, b: Handle): Handle;
 /** `target += alpha · b`. */
 export declare function addInPlace(target: Handle, b: Handle, alpha: number): void;

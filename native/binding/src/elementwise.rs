@@ -7,7 +7,7 @@ use nibble_engine::{Engine, Precision};
 use crate::error::{OrThrow, Result};
 use crate::tensor::Handle;
 
-/// `a + b`, of one shape or with a vector `b[n]` for every row of `a[.., n]`. Of one shape also on "gpu".
+/// `a + b`, of one shape or with a vector `b[n]` for every row of `a[.., n]`.
 #[napi(catch_unwind)]
 pub fn add(a: Handle, b: Handle) -> Result<Handle> {
     ops::add(Engine::process(), a, b).or_throw()
