@@ -17,7 +17,9 @@ use crate::tensor::Handle;
 #[napi(object)]
 pub struct PackedWeight {
     /// How codes are stored.
-    #[napi(ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int5\" | \"int6\" | \"int8\" | \"nf4\" | \"nf3\" | \"nf2\" | \"fp4\" | \"e2m1\"")]
+    #[napi(
+        ts_type = "\"int2\" | \"int3\" | \"int4\" | \"int5\" | \"int6\" | \"int8\" | \"nf4\" | \"nf3\" | \"nf2\" | \"fp4\" | \"e2m1\""
+    )]
     pub format: String,
     /// Output features.
     pub rows: f64,
