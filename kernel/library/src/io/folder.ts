@@ -1,5 +1,5 @@
 import { renameSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { OptionError } from "../errors.js";
 
@@ -27,11 +27,22 @@ export async function writeFolder(
   await mkdir(temporary);
   try {
     await write(temporary);
+    // On the disk before their names are, so that a power cut leaves no file half.
+    for (const file of await readdir(temporary)) await flush(join(temporary, file));
     if (present === null) return await rename(temporary, folder);
     // Without an await in between, so that no interrupt leaves some files new and some old.
     for (const file of await readdir(temporary)) renameSync(join(temporary, file), join(folder, file));
   } finally {
     await rm(temporary, { recursive: true, force: true });
+  }
+}
+
+async function flush(path: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

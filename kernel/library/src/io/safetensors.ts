@@ -129,6 +129,8 @@ export async function writeSafetensors(
       const data = await tensor.array();
       await handle.writeFile(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     }
+    // On the disk before its name is: after a power cut the old file is there or the new one, never half of it.
+    await handle.sync();
   } finally {
     await handle.close();
   }
