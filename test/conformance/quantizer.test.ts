@@ -29,6 +29,9 @@ const calibration = tinyTokens(90);
 /** What makes a method quick where only its wiring is tested. */
 const quick: Readonly<Record<string, object>> = { awq: { ratios: 3 } };
 
+/** The largest share of a weight that a method's defaults may lose: about twice as much with each bit less. */
+const most: Readonly<Record<string, number>> = { nf3: 0.25, nf2: 0.6 };
+
 const defaultsOf = (rules: object) =>
   Object.fromEntries(Object.entries(rules).map(([option, rule]) => [option, (rule as { fallback: unknown }).fallback]));
 
@@ -90,7 +93,7 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
     expect(packed.bitsPerWeight).toBeLessThan(16);
     const decoded = await decode(normal);
     const error = Math.hypot(...normal.map((value, i) => value - decoded[i]!)) / Math.hypot(...normal);
-    expect(error).toBeLessThan(0.15);
+    expect(error).toBeLessThan(most[name] ?? 0.15);
     expect((await decode(new Float32Array(ROWS * COLUMNS))).every((value) => value === 0)).toBe(true);
   });
 
@@ -112,11 +115,13 @@ describe.each(Object.keys(quantizers) as QuantizerName[])("quantizer %s", (name)
     using model = tinyModel();
     using small = await quantize(model, { method: name, calibration, ...quick[name] } as QuantizeOptions);
     expect(small.quantization!.method).toBe(name);
+    // On the few rows of a tiny layer, up to a third more than on the weight above.
+    const allowed = Math.max(0.5, 1.33 * (most[name] ?? 0));
     for (const { weightError, outputError } of small.quantization!.layers) {
       expect(weightError).toBeGreaterThan(0);
-      expect(weightError).toBeLessThan(0.5);
+      expect(weightError).toBeLessThan(allowed);
       expect(outputError).toBeGreaterThan(0);
-      expect(outputError).toBeLessThan(0.5);
+      expect(outputError).toBeLessThan(allowed);
     }
     const loss = scope(() => small.loss({ tokens: tinyTokens(8), targets: tinyTokens(8), batch: 1 }).item());
     expect(Number.isFinite(loss)).toBe(true);

@@ -48,6 +48,8 @@ const kinds: Readonly<Record<string, QuantizeOptions>> = {
   "int8, symmetric": { method: "rtn", bits: 8, symmetric: true },
   nf4: { method: "nf4", blockSize: 32 },
   "nf4 with double quantization": { method: "nf4", doubleQuant: true },
+  nf3: { method: "nf3", blockSize: 32 },
+  "nf2 with double quantization": { method: "nf2", doubleQuant: true },
   gptq: { method: "gptq", bits: 3, group: 8, calibration: tinyTokens(60) },
   fp4: { method: "fp4", doubleQuant: true },
   e2m1: { method: "fp4", levels: "e2m1" },
