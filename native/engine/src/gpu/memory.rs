@@ -100,7 +100,8 @@ impl Memory {
                 let _ = tell.send(result);
             });
             gpu.finish()?;
-            told.try_recv().map_err(refused)?.map_err(refused)?;
+            // Another thread's poll may have taken the call that tells, and make it only now.
+            told.recv().map_err(refused)?.map_err(refused)?;
             let view = near.get_mapped_range(..).map_err(refused)?;
             Ok(view[..bytes].to_vec())
         })
