@@ -152,13 +152,13 @@ describe("quantize refuses", () => {
       "an unknown method",
       { method: "nf5" },
       OptionError,
-      '[quantize] method is "nf5". Allowed: "awq", "fp4", "gptq", "hqq", "nf2", "nf3", "nf4", "rtn". Did you mean "nf2"?',
+      '[quantize] method is "nf5". Allowed: "awq", "fp4", "gptq", "hqq", "nf4", "nf3", "nf2", "rtn". Did you mean "nf4"?',
     ],
     [
       "no method",
       {},
       OptionError,
-      '[quantize] No method came. Allowed: "awq", "fp4", "gptq", "hqq", "nf2", "nf3", "nf4", "rtn".',
+      '[quantize] No method came. Allowed: "awq", "fp4", "gptq", "hqq", "nf4", "nf3", "nf2", "rtn".',
     ],
     [
       "5-bit NF4",

@@ -34,7 +34,7 @@ export type { RtnOptions } from "./rtn.js";
 export { ScaleAdapter, type ScaleChange } from "./scale-adapter.js";
 
 /** The only list of quantizers. */
-export const quantizers = { awq, fp4, gptq, hqq, nf2, nf3, nf4, rtn } as const;
+export const quantizers = { awq, fp4, gptq, hqq, nf4, nf3, nf2, rtn } as const;
 export type QuantizerName = keyof typeof quantizers;
 /** The only list of what changes weights before they are quantized. */
 export const preprocessors = { magr } as const;
