@@ -11,8 +11,8 @@ import type { Product } from "./gemm-products.js";
 const RIVALS: Readonly<Record<string, readonly string[]>> = {
   "ours f32": ["OpenBLAS f32", "PyTorch f32"],
   "ours bf16": ["PyTorch bf16", "ours f32"],
-  "ours nf4 f32": ["ours f32"],
-  "ours int4 f32": ["ours f32"],
+  "ours nf4 f32": ["ours f32", "bitsandbytes nf4", "ONNX Runtime nf4"],
+  "ours int4 f32": ["ours f32", "ONNX Runtime int4", "ONNX Runtime int4, int8 sums"],
   "ours nf4 bf16": ["ours bf16"],
   "ours int4 bf16": ["ours bf16"],
 };

@@ -45,14 +45,36 @@ pub fn sigmoid(x: f32) -> f32 {
 /// The largest element that is a number; −∞ when there is none.
 #[inline(always)]
 pub fn largest(x: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; 16];
+    foremost(
+        x,
+        f32::NEG_INFINITY,
+        #[inline(always)]
+        |a, b| a > b,
+    )
+}
+
+/// The smallest element that is a number; ∞ when there is none.
+#[inline(always)]
+pub fn smallest(x: &[f32]) -> f32 {
+    foremost(
+        x,
+        f32::INFINITY,
+        #[inline(always)]
+        |a, b| a < b,
+    )
+}
+
+/// `last`, or the element that comes before all others.
+#[inline(always)]
+fn foremost(x: &[f32], last: f32, before: impl Fn(f32, f32) -> bool) -> f32 {
+    let mut lanes = [last; 16];
     let (groups, rest) = x.as_chunks::<16>();
     for group in groups {
         for (lane, &x) in lanes.iter_mut().zip(group) {
-            *lane = if x > *lane { x } else { *lane };
+            *lane = if before(x, *lane) { x } else { *lane };
         }
     }
-    rest.iter().chain(&lanes).fold(f32::NEG_INFINITY, |best, &x| if x > best { x } else { best })
+    rest.iter().chain(&lanes).fold(last, |best, &x| if before(x, best) { x } else { best })
 }
 
 /// `x ← e^(x − shift)`; returns the sum.

@@ -147,13 +147,13 @@ pub fn unpack_integers(op: &'static str, codes: &[u8], [rows, columns]: [usize; 
 pub(crate) fn pack_row(levels: &[u8], bits: usize, codes: &mut [u8]) {
     let (wholes, rest) = levels.as_chunks::<8>();
     let (packed, last) = codes.split_at_mut(wholes.len() * bits);
-    for (levels, codes) in wholes.iter().zip(packed.chunks_exact_mut(bits)) {
-        // The inverse of `each_eight`: pairs, fours, eights move together.
-        let mut word = u64::from_le_bytes(*levels);
-        word = (word & 0x00ff_00ff_00ff_00ff) | (word & 0xff00_ff00_ff00_ff00) >> (8 - bits);
-        word = (word & 0x0000_ffff_0000_ffff) | (word & 0xffff_0000_ffff_0000) >> (16 - 2 * bits);
-        word = (word & 0x0000_0000_ffff_ffff) | (word & 0xffff_ffff_0000_0000) >> (32 - 4 * bits);
-        codes.copy_from_slice(&word.to_le_bytes()[..bits]);
+    match bits {
+        2 => pack_eights::<2>(wholes, packed),
+        3 => pack_eights::<3>(wholes, packed),
+        4 => pack_eights::<4>(wholes, packed),
+        5 => pack_eights::<5>(wholes, packed),
+        6 => pack_eights::<6>(wholes, packed),
+        _ => packed.copy_from_slice(wholes.as_flattened()),
     }
     last.fill(0);
     for (i, &level) in rest.iter().enumerate() {
@@ -163,6 +163,19 @@ pub(crate) fn pack_row(levels: &[u8], bits: usize, codes: &mut [u8]) {
         if at % 8 + bits > 8 {
             last[at / 8 + 1] |= (shifted >> 8) as u8;
         }
+    }
+}
+
+/// Eight codes into `BITS` bytes, again and again: the inverse of [`unpack_eights`].
+#[inline(always)]
+fn pack_eights<const BITS: usize>(levels: &[[u8; 8]], packed: &mut [u8]) {
+    for (levels, packed) in levels.iter().zip(packed.as_chunks_mut::<BITS>().0) {
+        // Pairs, fours, eights move together.
+        let mut word = u64::from_le_bytes(*levels);
+        word = (word & 0x00ff_00ff_00ff_00ff) | (word & 0xff00_ff00_ff00_ff00) >> (8 - BITS);
+        word = (word & 0x0000_ffff_0000_ffff) | (word & 0xffff_0000_ffff_0000) >> (16 - 2 * BITS);
+        word = (word & 0x0000_0000_ffff_ffff) | (word & 0xffff_ffff_0000_0000) >> (32 - 4 * BITS);
+        packed.copy_from_slice(&word.to_le_bytes()[..BITS]);
     }
 }
 
@@ -180,11 +193,11 @@ pub(crate) fn unpack(row: &[u8], bits: usize, start: usize, out: &mut [u8]) {
     let (body, tail) = body.split_at_mut(whole * 8);
     let bytes = &row[start / 8 * bits..][..whole * bits];
     match bits {
-        2 => each_eight::<2>(bytes, body),
-        3 => each_eight::<3>(bytes, body),
-        4 => each_eight::<4>(bytes, body),
-        5 => each_eight::<5>(bytes, body),
-        6 => each_eight::<6>(bytes, body),
+        2 => unpack_eights::<2>(bytes, body),
+        3 => unpack_eights::<3>(bytes, body),
+        4 => unpack_eights::<4>(bytes, body),
+        5 => unpack_eights::<5>(bytes, body),
+        6 => unpack_eights::<6>(bytes, body),
         _ => body.copy_from_slice(bytes),
     }
     for (i, out) in tail.iter_mut().enumerate() {
@@ -194,7 +207,7 @@ pub(crate) fn unpack(row: &[u8], bits: usize, start: usize, out: &mut [u8]) {
 
 /// Eight codes from `BITS` bytes, again and again.
 #[inline(always)]
-fn each_eight<const BITS: usize>(bytes: &[u8], out: &mut [u8]) {
+fn unpack_eights<const BITS: usize>(bytes: &[u8], out: &mut [u8]) {
     for (bytes, out) in bytes.as_chunks::<BITS>().0.iter().zip(out.as_chunks_mut::<8>().0) {
         let mut word = 0u64;
         for (i, &byte) in bytes.iter().enumerate() {

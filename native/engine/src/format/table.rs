@@ -134,17 +134,17 @@ fn look_up<S: Simd>(simd: S, table: &Table, codes: &[u8], scale: f32, out: &mut 
     if let Level::Avx512(avx512) = simd.level() {
         return look_up_avx512(avx512, table, codes, scale, out);
     }
-    let plane = |plane: &[u8; 16]| u8x32::block_splat(u8x16::from_slice(simd, plane));
-    let planes = table.planes.each_ref().map(plane);
+    let [p0, p1, p2, p3] = &table.planes;
+    let (p0, p1, p2, p3) = (plane(simd, p0), plane(simd, p1), plane(simd, p2), plane(simd, p3));
     let factor = f32x8::splat(simd, scale);
     let (codes, last_codes) = codes.as_chunks::<32>();
     let (out, last_out) = out.as_chunks_mut::<32>();
     for (codes, out) in codes.iter().zip(out) {
         let codes = u8x32::from_slice(simd, codes);
-        let byte0 = planes[0].swizzle_dyn_within_blocks(codes);
-        let byte1 = planes[1].swizzle_dyn_within_blocks(codes);
-        let byte2 = planes[2].swizzle_dyn_within_blocks(codes);
-        let byte3 = planes[3].swizzle_dyn_within_blocks(codes);
+        let byte0 = p0.swizzle_dyn_within_blocks(codes);
+        let byte1 = p1.swizzle_dyn_within_blocks(codes);
+        let byte2 = p2.swizzle_dyn_within_blocks(codes);
+        let byte3 = p3.swizzle_dyn_within_blocks(codes);
         let low: [u16x16<S>; 2] = [byte0.zip_low(byte1).bitcast(), byte0.zip_high(byte1).bitcast()];
         let high: [u16x16<S>; 2] = [byte2.zip_low(byte3).bitcast(), byte2.zip_high(byte3).bitcast()];
         for half in 0..2 {
@@ -157,6 +157,12 @@ fn look_up<S: Simd>(simd: S, table: &Table, codes: &[u8], scale: f32, out: &mut 
     for (code, out) in last_codes.iter().zip(last_out) {
         *out = table.levels[usize::from(*code & 15)] * scale;
     }
+}
+
+/// One byte of each level, in both halves of a vector.
+#[inline(always)]
+fn plane<S: Simd>(simd: S, bytes: &[u8; 16]) -> u8x32<S> {
+    u8x32::block_splat(u8x16::from_slice(simd, bytes))
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -124,20 +124,35 @@ impl<R: Rows> Operand<'_, R> {
         for (places, out) in places.cut(width).zip(out.chunks_exact_mut(panel)) {
             for (near, out) in depth.cut(NEAR).zip(out.chunks_mut(NEAR / lanes.depth() * width)) {
                 for first in (0..width).step_by(TOGETHER) {
+                    // Four calls: in an array's `map` the decoder would be compiled without its vector instructions.
                     let [s0, s1, s2, s3] = &mut spaces;
-                    let [r0, r1, r2, r3] = [(0, s0), (1, s1), (2, s2), (3, s3)].map(|(i, space)| {
-                        if first + i >= places.length {
-                            space.lanes.fill(0);
-                            return &space.lanes[..lanes.steps(near.length)];
-                        }
-                        let row = places.start + first + i;
-                        let numbers = self.stretch(simd, row, near, &mut space.decoded, &mut space.rounded);
-                        lanes.along(numbers, &mut space.lanes)
-                    });
+                    let r0 = self.line(simd, lanes, places, first, near, s0);
+                    let r1 = self.line(simd, lanes, places, first + 1, near, s1);
+                    let r2 = self.line(simd, lanes, places, first + 2, near, s2);
+                    let r3 = self.line(simd, lanes, places, first + 3, near, s3);
                     interleave(simd, [r0, r1, r2, r3], first, width, out);
                 }
             }
         }
+    }
+
+    /// A stretch of the row of place `i`, in lanes; zeros beyond the last place.
+    #[inline(always)]
+    fn line<'b, S: Simd>(
+        &'b self,
+        simd: S,
+        lanes: Lanes,
+        places: Span,
+        i: usize,
+        near: Span,
+        space: &'b mut Space<NEAR>,
+    ) -> &'b [Lane] {
+        if i >= places.length {
+            space.lanes.fill(0);
+            return &space.lanes[..lanes.steps(near.length)];
+        }
+        let numbers = self.stretch(simd, places.start + i, near, &mut space.decoded, &mut space.rounded);
+        lanes.along(numbers, &mut space.lanes)
     }
 
     /// Stored rows run across: each step of depth is copied into its place in every panel.

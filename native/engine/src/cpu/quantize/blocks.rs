@@ -10,15 +10,12 @@ use crate::error::Result;
 use crate::format::table::{self, Table};
 use crate::format::{self, Format, int};
 
-/// Weights whose codes are found together.
-const RUN: usize = 16;
-
 /// What a block needs of its format.
 struct Search {
-    /// Numbers above the first get the second of the rising codes, and so on; infinite where there are fewer.
-    thresholds: [f32; 15],
-    /// The byte of two neighbours, by how many thresholds the first is above (times 16) and the second.
-    bytes: [u8; 256],
+    /// The code of the smallest numbers.
+    first: i32,
+    /// What numbers above a threshold add to their code on the way up; an infinite threshold stands where there are fewer.
+    steps: [(f32, i32); 15],
     /// The largest level.
     top: f32,
     bits: usize,
@@ -26,14 +23,19 @@ struct Search {
 
 impl Search {
     fn new(table: &Table, bits: usize) -> Search {
-        let mut thresholds = [f32::INFINITY; 15];
-        for (threshold, value) in thresholds.iter_mut().zip(table.thresholds()) {
-            *threshold = value;
-        }
         let rising = table.rising();
-        let code = |count: usize| rising[count.min(rising.len() - 1)];
-        let bytes = std::array::from_fn(|pair| code(pair / 16) << 4 | code(pair % 16));
-        Search { thresholds, bytes, top: table.top(), bits }
+        let mut steps = [(f32::INFINITY, 0); 15];
+        for ((step, threshold), codes) in steps.iter_mut().zip(table.thresholds()).zip(rising.windows(2)) {
+            *step = (threshold, i32::from(codes[1]) - i32::from(codes[0]));
+        }
+        Search { first: i32::from(rising[0]), steps, top: table.top(), bits }
+    }
+
+    /// The code of a weight over its block's scale.
+    #[inline(always)]
+    fn code(&self, x: f32) -> i32 {
+        // A mask instead of a branch, and all thresholds instead of a few, so that the compiler makes vectors of it.
+        self.steps.iter().fold(self.first, |code, &(threshold, step)| code + (step & -i32::from(x > threshold)))
     }
 }
 
@@ -52,16 +54,24 @@ pub fn quantize(cancel: &Cancel, format: Format, w: &[f32], block: usize) -> Res
     let mut scales = vec![0.0f32; whole];
     let finite = AtomicBool::new(true);
     let per_task = pool::rows_per_task(block);
-    pool::blocks2(cancel, (&mut codes, bytes), (&mut scales, 1), per_task, |first, codes, scales| {
-        let blocks = wholes[first * block..].chunks_exact(block);
-        for ((w, codes), scale) in blocks.zip(codes.chunks_exact_mut(bytes)).zip(scales) {
-            if !all_finite(w) {
-                finite.store(false, Ordering::Relaxed);
-                return;
+    pool::blocks2(
+        cancel,
+        (&mut codes, bytes),
+        (&mut scales, 1),
+        per_task,
+        #[inline(always)]
+        |first, codes, scales| {
+            let mut levels = vec![0i32; block];
+            let blocks = wholes[first * block..].chunks_exact(block);
+            for ((w, codes), scale) in blocks.zip(codes.chunks_exact_mut(bytes)).zip(scales) {
+                if !all_finite(w) {
+                    finite.store(false, Ordering::Relaxed);
+                    return;
+                }
+                *scale = one_block(&search, w, &mut levels, codes);
             }
-            *scale = one_block(&search, w, codes);
-        }
-    })?;
+        },
+    )?;
     if !finite.into_inner() {
         return Err(not_finite(cancel.op()));
     }
@@ -71,7 +81,7 @@ pub fn quantize(cancel: &Cancel, format: Format, w: &[f32], block: usize) -> Res
 }
 
 #[inline(always)]
-fn one_block(search: &Search, w: &[f32], codes: &mut [u8]) -> f32 {
+fn one_block(search: &Search, w: &[f32], levels: &mut [i32], codes: &mut [u8]) -> f32 {
     let mut lanes = [0.0f32; 16];
     for w in w.as_chunks::<16>().0 {
         for (lane, w) in lanes.iter_mut().zip(w) {
@@ -80,20 +90,16 @@ fn one_block(search: &Search, w: &[f32], codes: &mut [u8]) -> f32 {
     }
     let largest = lanes.iter().fold(0.0f32, |largest, &lane| if lane > largest { lane } else { largest });
     let reciprocal = 1.0 / (largest.max(table::SMALLEST) / search.top);
-    for (w, codes) in w.as_chunks::<RUN>().0.iter().zip(codes.chunks_exact_mut(RUN / 8 * search.bits)) {
-        let x: [f32; RUN] = std::array::from_fn(|i| w[i] * reciprocal);
-        let mut counts = [0i32; RUN];
-        for threshold in search.thresholds {
-            for (count, &x) in counts.iter_mut().zip(&x) {
-                *count += i32::from(x > threshold);
-            }
+    for (level, &w) in levels.iter_mut().zip(w) {
+        *level = search.code(w * reciprocal);
+    }
+    if search.bits == 4 {
+        for (code, pair) in codes.iter_mut().zip(levels.as_chunks::<2>().0) {
+            *code = (pair[0] << 4 | pair[1]) as u8;
         }
-        if search.bits == 4 {
-            for (code, pair) in codes.iter_mut().zip(counts.as_chunks::<2>().0) {
-                *code = search.bytes[(pair[0] << 4 | pair[1]) as usize & 255];
-            }
-        } else {
-            int::pack_row(&counts.map(|count| search.bytes[count as usize & 15] & 15), search.bits, codes);
+    } else {
+        for (codes, levels) in codes.chunks_exact_mut(4 * search.bits).zip(levels.as_chunks::<32>().0) {
+            int::pack_row(&levels.map(|level| level as u8), search.bits, codes);
         }
     }
     largest / search.top

@@ -2,6 +2,8 @@
 //!
 //! Everything is inlined into the tasks of [`crate::cpu::pool`], which are compiled for each instruction set.
 
+use crate::cpu::exp::{largest, smallest};
+
 /// Where a grid lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Symmetry {
@@ -51,7 +53,7 @@ impl Grid {
     /// Scale and zero point of a group of finite weights.
     #[inline(always)]
     pub fn fit(self, w: &[f32]) -> (f32, f32) {
-        let (low, high) = range(w);
+        let (low, high) = (smallest(w), largest(w));
         let whole = self.covering(low, high);
         if self.search == Search::MinMax || low == high {
             return whole;
@@ -127,25 +129,11 @@ impl Grid {
 /// Codes of a group, one a byte.
 #[inline(always)]
 pub fn round(grid: Grid, w: &[f32], params: (f32, f32), levels: &mut [u8]) {
+    // Added to a small whole number, it leaves that number in the lowest bits: an `as u8` that becomes vectors.
+    const WHOLE: f32 = 8_388_608.0;
     for (&w, level) in w.iter().zip(levels) {
-        *level = grid.nearest(w, params) as i32 as u8;
+        *level = (grid.nearest(w, params) + WHOLE).to_bits() as u8;
     }
-}
-
-/// The smallest and the largest of finite numbers.
-#[inline(always)]
-fn range(w: &[f32]) -> (f32, f32) {
-    let (mut low, mut high) = ([f32::INFINITY; 16], [f32::NEG_INFINITY; 16]);
-    let (wholes, rest) = w.as_chunks::<16>();
-    for w in wholes {
-        for ((low, high), &w) in low.iter_mut().zip(high.iter_mut()).zip(w) {
-            *low = if w < *low { w } else { *low };
-            *high = if w > *high { w } else { *high };
-        }
-    }
-    let least = rest.iter().chain(&low).fold(f32::INFINITY, |least, &w| if w < least { w } else { least });
-    let most = rest.iter().chain(&high).fold(f32::NEG_INFINITY, |most, &w| if w > most { w } else { most });
-    (least, most)
 }
 
 /// Whether no number is NaN or infinite.
