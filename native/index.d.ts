@@ -798,6 +798,11 @@ export declare function packedLinearBackwardScales(
 export declare function packedLinearBackwardScalesFromOutput(dy: Handle, y: Handle, scales: Handle): Handle;
 /** `x[.., in]` → `[.., out] = x·Wᵀ`, decoding W while it multiplies. */
 export declare function packedLinearForward(x: Handle, w: PackedWeight, precision?: Precision): Handle;
+/**
+ * The same with x rounded to eight bits, a scale for each 32 numbers, and so the levels of formats with a table: sums
+ * of integers, for generation. Rows and groups hold whole blocks of 32; there are no gradients.
+ */
+export declare function packedLinearForwardInt8(x: Handle, w: PackedWeight): Handle;
 /** Codes for grids that are given (GPTQ, HQQ, …): u8 `[rows, columns]` → packed codes. */
 export declare function packIntegers(q: Handle, bits: number): Handle;
 /**
@@ -815,7 +820,11 @@ export declare function qr(a: Handle, arithmetic: "f32" | "f64", job?: number | 
  * Codes of the flattened `w` at the nearest levels, one scale for each `block` elements; the bytes of "nf4" and "fp4" equal
  * bitsandbytes'.
  */
-export declare function quantizeBlocks(w: Handle, format: "nf4" | "nf3" | "nf2" | "fp4" | "e2m1", block: number): BlockCodes;
+export declare function quantizeBlocks(
+  w: Handle,
+  format: "nf4" | "nf3" | "nf2" | "fp4" | "e2m1",
+  block: number,
+): BlockCodes;
 /** `quantizeBlocks` beside the caller. */
 export declare function quantizeBlocksAsync(
   w: Handle,

@@ -92,7 +92,7 @@ export const {
   releasePooledMemory,
   tensorRandomUniform, tensorRandomTruncatedNormal, tensorRandomOrthogonal,
   matmul, batchedMatmul,
-  packedLinearForward, packedLinearBackwardInput, packedLinearBackwardScales, packedLinearBackwardScalesFromOutput, dequantize, packIntegers, unpackIntegers, quantizeBlocks, quantizeScalesNested,
+  packedLinearForward, packedLinearForwardInt8, packedLinearBackwardInput, packedLinearBackwardScales, packedLinearBackwardScalesFromOutput, dequantize, packIntegers, unpackIntegers, quantizeBlocks, quantizeScalesNested,
   quantizeInteger, quantizeHqq, gptqFactor, quantizeGptq, reduceMagnitude, clipWeights, scaleColumns,
   fakeQuantForward, fakeQuantBackward, codesOnGrid,
   embeddingForward, embeddingBackward, rmsNormForward, rmsNormBackward, addRmsNormForward, layerNormForward, layerNormBackward, rope, attentionForward, attentionBackward, cacheWrite, cacheRead,

@@ -67,6 +67,14 @@ pub fn packed_linear_forward(
     ops::packed_linear_forward(Engine::process(), x, &w.convert(OP)?, precision).or_throw()
 }
 
+/// The same with x rounded to eight bits, a scale for each 32 numbers, and so the levels of formats with a table: sums
+/// of integers, for generation. Rows and groups hold whole blocks of 32; there are no gradients.
+#[napi(catch_unwind)]
+pub fn packed_linear_forward_int8(x: Handle, w: PackedWeight) -> Result<Handle> {
+    const OP: &str = "packedLinearForwardInt8";
+    ops::packed_linear_forward_int8(Engine::process(), x, &w.convert(OP)?).or_throw()
+}
+
 /// `dy[.., out]` → `[.., in] = dy·W`, from the same bytes.
 #[napi(catch_unwind)]
 pub fn packed_linear_backward_input(

@@ -1,24 +1,25 @@
 //! Matrix products on every instruction set of this machine and in every precision, against float64 sums of operands
-//! rounded as the precision says (so that native and emulated bf16 agree within the rounding of sums): dense in all
-//! layouts, packed forward, dX and dS, ragged shapes, and the same bits on any number of threads.
+//! rounded as the precision says (so that native and emulated bf16 agree within the rounding of sums): all layouts,
+//! ragged shapes, and the same bits on any number of threads. Packed weights: [`crate::packed`].
 
 use half::{bf16, f16};
 use nibble_engine::cpu::gemm::{self, Gemm, MatRef, Output};
 use nibble_engine::cpu::simd::Isa;
-use nibble_engine::format::{self, Format, PackedRef, Scales};
+use nibble_engine::format::Format;
 use nibble_engine::{Cancel, Precision};
 
+use crate::packed::Packed;
 use crate::random::Random;
 
-const CANCEL: fn() -> Cancel = || Cancel::never("test");
+pub const CANCEL: fn() -> Cancel = || Cancel::never("test");
 
 /// The instruction sets of this machine, each in every precision.
-fn kinds() -> impl Iterator<Item = (Isa, Precision)> {
+pub fn kinds() -> impl Iterator<Item = (Isa, Precision)> {
     Isa::available().flat_map(|isa| Precision::ALL.map(|precision| (isa, precision)))
 }
 
 /// As an operand is rounded.
-fn rounded(precision: Precision, x: f32) -> f32 {
+pub fn rounded(precision: Precision, x: f32) -> f32 {
     match precision {
         Precision::F32 => x,
         Precision::Bf16 => bf16::from_f32(x).to_f32(),
@@ -26,7 +27,7 @@ fn rounded(precision: Precision, x: f32) -> f32 {
 }
 
 /// `Σ_k a·b` of rounded operands in f64, and the sum of magnitudes, which bounds the rounding.
-fn reference(
+pub fn reference(
     precision: Precision,
     [m, n, k]: [usize; 3],
     a: impl Fn(usize, usize) -> f32,
@@ -43,7 +44,7 @@ fn reference(
     out
 }
 
-fn assert_close(what: &str, got: &[f32], expected: &[[f64; 2]], k: usize) {
+pub fn assert_close(what: &str, got: &[f32], expected: &[[f64; 2]], k: usize) {
     assert_eq!(got.len(), expected.len(), "{what}");
     // Each of k additions rounds by half an ulp of a partial sum.
     let bound = (k as f64).sqrt().max(4.0) * 2.0 * f64::from(f32::EPSILON);
@@ -181,201 +182,6 @@ fn empty_products_are_empty_sums() {
         Gemm::on(isa)
             .matmul(0, 3, 1, empty, MatRef { data: &[1.0; 3], stride: 3, ..empty }, 1.0, &mut [], false, &CANCEL())
             .unwrap();
-    }
-}
-
-/// A packed weight and its decoded twin.
-struct Packed {
-    format: Format,
-    shape: [usize; 2],
-    group: usize,
-    codes: Vec<u8>,
-    scales: Vec<f32>,
-    zero_points: Vec<f32>,
-    nested: Option<format::NestedScales>,
-    weights: Vec<f32>,
-}
-
-impl Packed {
-    fn new(random: &mut Random, format: Format, shape: [usize; 2], group: usize, nest: bool) -> Packed {
-        let w = random.normals(shape[0] * shape[1]);
-        let mut packed = if !format.is_integer() {
-            let (codes, scales) = format::quantize_blocks("test", format, &w, group).unwrap();
-            let nested = nest.then(|| format::quantize_scales_nested(&scales));
-            Packed { format, shape, group, codes, scales, zero_points: vec![], nested, weights: vec![] }
-        } else {
-            let mut grid = format::quantize_integer("test", &w, shape, format.bits(), group, false).unwrap();
-            // Zero points need not be integers.
-            grid.zero_points.iter_mut().step_by(3).for_each(|zero| *zero += 0.37);
-            let format::IntegerGrid { codes, scales, zero_points } = grid;
-            Packed { format, shape, group, codes, scales, zero_points, nested: None, weights: vec![] }
-        };
-        let mut weights = vec![f32::NAN; w.len()];
-        format::dequantize(&packed.view(), &mut weights);
-        packed.weights = weights;
-        packed
-    }
-
-    fn view(&self) -> PackedRef<'_> {
-        let scales = match &self.nested {
-            Some(nested) => Scales::Nested { codes: &nested.codes, scales: &nested.scales, offset: nested.offset },
-            None => Scales::Plain(&self.scales),
-        };
-        let view = PackedRef {
-            format: self.format,
-            rows: self.shape[0],
-            columns: self.shape[1],
-            group: self.group,
-            codes: &self.codes,
-            scales,
-            zero_points: &self.zero_points,
-        };
-        view.check("test").unwrap();
-        view
-    }
-
-    /// Every format, group size and ragged shape.
-    fn each(mut f: impl FnMut(&mut Random, &Packed)) {
-        let mut random = Random::new(4);
-        for format in Format::ALL {
-            for shape in
-                [[1, 1], [5, 3], [7, 65], [33, 64], [37, 130], [130, 37], [70, 1030], [4, 515], [9, 192], [9, 200]]
-            {
-                let groups: &[usize] = if !format.is_integer() { &[32, 64] } else { &[0, 20, 32, 64] };
-                for &group in groups {
-                    let packed = Packed::new(&mut random, format, shape, group, group == 32);
-                    f(&mut random, &packed);
-                }
-            }
-        }
-    }
-
-    fn name(&self, (isa, precision): (Isa, Precision), tokens: usize) -> String {
-        let Packed { format, shape, group, .. } = self;
-        let (isa, precision, format) = (isa.name(), precision.name(), format.name());
-        format!("{isa} {precision} {format} {shape:?} group {group}, {tokens} tokens")
-    }
-}
-
-const TOKENS: [usize; 8] = [0, 1, 2, 3, 5, 8, 9, 40];
-
-#[test]
-fn every_level_of_a_row_decodes_to_the_same_weight() {
-    // From any first column: what packing panels reads is what `dequantize` reads.
-    Packed::each(|_, packed| {
-        let [rows, columns] = packed.shape;
-        for isa in Isa::available() {
-            // dX of unit rows is the weight itself.
-            let mut unit = vec![0.0; rows * rows];
-            (0..rows).for_each(|i| unit[i * rows + i] = 1.0);
-            let mut dx = vec![f32::NAN; rows * columns];
-            Gemm::on(isa).packed_backward_input(rows, &unit, &packed.view(), &mut dx, &CANCEL()).unwrap();
-            assert_eq!(dx, packed.weights, "{}", packed.name((isa, Precision::F32), rows));
-            // x of unit rows reads columns.
-            for tokens in [1, 2, 4, 8].into_iter().filter(|tokens| *tokens <= columns) {
-                let mut unit = vec![0.0; tokens * columns];
-                (0..tokens).for_each(|i| unit[i * columns + i] = 1.0);
-                let mut y = vec![f32::NAN; tokens * rows];
-                Gemm::on(isa).packed_forward(tokens, &unit, &packed.view(), &mut y, &CANCEL()).unwrap();
-                for (i, y) in y.iter().enumerate() {
-                    let (token, row) = (i / rows, i % rows);
-                    let name = packed.name((isa, Precision::F32), tokens);
-                    assert_eq!(*y, packed.weights[row * columns + token], "{name}, row {row}");
-                }
-            }
-        }
-    });
-}
-
-#[test]
-fn packed_forward_equals_decode_then_multiply() {
-    Packed::each(|random, packed| {
-        let [n, k] = packed.shape;
-        for tokens in TOKENS {
-            let x = random.normals(tokens * k);
-            let expected = Precision::ALL.map(|precision| {
-                reference(precision, [tokens, n, k], |i, l| x[i * k + l], |l, j| packed.weights[j * k + l])
-            });
-            for (isa, precision) in kinds() {
-                let mut y = vec![f32::NAN; tokens * n];
-                Gemm::on(isa).with(precision).packed_forward(tokens, &x, &packed.view(), &mut y, &CANCEL()).unwrap();
-                assert_close(&packed.name((isa, precision), tokens), &y, &expected[precision as usize], k);
-            }
-        }
-    });
-}
-
-#[test]
-fn packed_backward_input_equals_decode_then_multiply() {
-    Packed::each(|random, packed| {
-        let [n, k] = packed.shape;
-        for tokens in TOKENS {
-            let dy = random.normals(tokens * n);
-            let expected = Precision::ALL.map(|precision| {
-                reference(precision, [tokens, k, n], |i, l| dy[i * n + l], |l, j| packed.weights[l * k + j])
-            });
-            for (isa, precision) in kinds() {
-                let mut dx = vec![f32::NAN; tokens * k];
-                Gemm::on(isa)
-                    .with(precision)
-                    .packed_backward_input(tokens, &dy, &packed.view(), &mut dx, &CANCEL())
-                    .unwrap();
-                assert_close(&packed.name((isa, precision), tokens), &dx, &expected[precision as usize], n);
-            }
-        }
-    });
-}
-
-#[test]
-fn scale_gradients_equal_the_reduced_weight_gradient() {
-    Packed::each(|random, packed| {
-        if !packed.format.is_integer() {
-            return;
-        }
-        let [n, k] = packed.shape;
-        let groups = packed.view().groups();
-        let size = packed.view().group_size();
-        let q = format::unpack_integers("test", &packed.codes, packed.shape, packed.format.bits()).unwrap();
-        for tokens in TOKENS {
-            let (dy, x) = (random.normals(tokens * n), random.normals(tokens * k));
-            let expected = Precision::ALL.map(|precision| {
-                let mut expected = vec![[0.0f64; 2]; n * groups];
-                for (i, &q) in q.iter().enumerate() {
-                    let (row, column) = (i / k, i % k);
-                    let slot = row * groups + column / size;
-                    let level = f64::from(q) - f64::from(packed.zero_points[slot]);
-                    for t in 0..tokens {
-                        let (dy, x) = (dy[t * n + row], x[t * k + column]);
-                        let term = f64::from(rounded(precision, dy)) * f64::from(rounded(precision, x)) * level;
-                        expected[slot][0] += term;
-                        expected[slot][1] += term.abs();
-                    }
-                }
-                expected
-            });
-            for (isa, precision) in kinds() {
-                let mut ds = vec![f32::NAN; n * groups];
-                let gemm = Gemm::on(isa).with(precision);
-                gemm.packed_backward_scales(tokens, &dy, &x, &packed.view(), &mut ds, &CANCEL()).unwrap();
-                let expected = &expected[precision as usize];
-                assert_close(&packed.name((isa, precision), tokens), &ds, expected, tokens + size);
-            }
-        }
-    });
-}
-
-#[test]
-fn per_channel_scale_gradients_follow_from_the_output() {
-    let mut random = Random::new(5);
-    let packed = Packed::new(&mut random, Format::Int2, [19, 70], 0, false);
-    let (tokens, n, k) = (23, 19, 70);
-    let (x, dy) = (random.normals(tokens * k), random.normals(tokens * n));
-    let (mut y, mut ds, mut expected) = (vec![0.0; tokens * n], vec![f32::NAN; n], vec![0.0; n]);
-    gemm::packed_forward(tokens, &x, &packed.view(), &mut y, &CANCEL()).unwrap();
-    gemm::packed_backward_scales_from_output(&dy, &y, &packed.scales, &mut ds);
-    gemm::packed_backward_scales(tokens, &dy, &x, &packed.view(), &mut expected, &CANCEL()).unwrap();
-    for (a, b) in ds.iter().zip(&expected) {
-        assert!((a - b).abs() <= 1e-4 * b.abs().max(1.0), "{a} and {b}");
     }
 }
 

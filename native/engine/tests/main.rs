@@ -29,6 +29,7 @@ mod linear;
 mod losses;
 mod moves;
 mod optimizers;
+mod packed;
 mod pca;
 mod quantize;
 mod random;

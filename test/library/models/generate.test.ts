@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { InterruptedError, liveTensors, OptionError, scope } from "nibble-lab";
+import { InterruptedError, liveTensors, loadModel, noGrad, OptionError, quantize, scope } from "nibble-lab";
 import { argmax, sample } from "../../../kernel/library/lib/models/generate.js";
+import { withInt8Activations } from "../../../kernel/library/lib/tensor/scope.js";
 import { tinyConfig, tinyModel } from "../tiny-model.js";
 
 const prompt = [3, 1, 4, 1, 5];
@@ -51,6 +52,39 @@ describe("generate", () => {
     await expect(running).rejects.toThrow(InterruptedError);
     model.dispose();
     expect(liveTensors()).toBe(before);
+  });
+
+  it("rounds the activations of new tokens to eight bits when asked, near what floats give", async () => {
+    const before = liveTensors();
+    using model = await loadModel("pocket");
+    using quantized = await quantize(model, { method: "rtn", bits: 4, group: 32 });
+    const question = "Question: Where does Netan live?\nAnswer:";
+    const exact = await quantized.generate(question, { maxTokens: 6 });
+    const rounded = await quantized.generate(question, { maxTokens: 6, activations: "int8" });
+    expect([rounded.text, rounded.sampling]).toEqual([exact.text, "greedy, int8 activations"]);
+    const ids = quantized.tokenizer.encode(question);
+    const [floats, integers] = [noGrad, withInt8Activations].map((within) =>
+      scope(() => within(() => quantized.run(ids)).arraySync()),
+    ) as [Float32Array, Float32Array];
+    const largest = floats.reduce((most, logit) => Math.max(most, Math.abs(logit)), 0);
+    const difference = floats.reduce((most, logit, i) => Math.max(most, Math.abs(logit - integers[i]!)), 0);
+    expect(difference / largest).toBeGreaterThan(0);
+    expect(difference / largest).toBeLessThan(0.03);
+    quantized.dispose();
+    model.dispose();
+    expect(liveTensors()).toBe(before);
+  });
+
+  it("refuses to round activations where no weight is packed, or groups are too short", async () => {
+    using model = tinyModel();
+    await expect(model.generate(prompt, { activations: "int8" })).rejects.toThrow(
+      /activations is "int8", but ".*" has no packed weights\. Allowed: a quantized model\. Quantize it, or leave activations out\./,
+    );
+    using short = await quantize(model, { method: "rtn", bits: 4, group: 8 });
+    await expect(short.generate(prompt, { activations: "int8" })).rejects.toThrow(
+      "with a scale for 8 are not made of blocks of 32",
+    );
+    await expect(model.generate(prompt, { activations: "int4" as never })).rejects.toThrow('"float", "int8"');
   });
 
   it("refuses misspelt options and impossible prompts", async () => {

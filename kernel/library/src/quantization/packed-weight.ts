@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { copy } from "../tensor/kernels.js";
+import { copy, packedLinearInt8 } from "../tensor/kernels.js";
 import { addBias, packedLinear } from "../tensor/ops.js";
 import { dequantize, type PackedFormat, type PackedMatrix } from "../tensor/packed.js";
-import { noGrad, scope } from "../tensor/scope.js";
+import { activationsAreInt8, noGrad, scope } from "../tensor/scope.js";
 import type { Precision } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Sharing } from "../nn/module.js";
@@ -65,7 +65,8 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
   /** x [n, in] → x·Ŵᵀ [n, out] straight from the codes; gradients to x and to what the adapter trains. */
   forward(x: Tensor, precision: Precision = "f32", bias: Tensor | null = null): Tensor {
     // Not in one: the gradient of per-channel scales reads the output without bias.
-    const y = packedLinear(x, this.current(), { precision });
+    const packed = this.current();
+    const y = activationsAreInt8() ? packedLinearInt8(x, packed) : packedLinear(x, packed, { precision });
     return bias === null ? y : addBias(y, bias);
   }
 

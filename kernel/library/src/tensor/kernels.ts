@@ -1,6 +1,7 @@
 import type { CrossEntropyOptions, Over } from "@nibble-lab/native";
 import type { Category } from "./dtype.js";
 import { native } from "./native.js";
+import { toNative, type PackedMatrix } from "./packed.js";
 import { Tensor } from "./tensor.js";
 
 // Operations that no gradient flows through. Results belong to the caller.
@@ -33,6 +34,10 @@ export function onDevice(x: Tensor, device: string): Tensor {
 /** Another shape over the same bytes, without a tape; `reshape` in ops.ts is the one that gradients flow through. */
 export function view(x: Tensor, shape: readonly number[]): Tensor {
   return Tensor.adopt(native.tensorReshape(x.handle, [...shape]));
+}
+/** `packedLinear` with x [n, in] rounded to eight bits, a scale for each 32 numbers. */
+export function packedLinearInt8(x: Tensor, packed: PackedMatrix): Tensor {
+  return Tensor.adopt(native.packedLinearForwardInt8(x.handle, toNative(packed)));
 }
 /** Place of the first largest element, i32: of all → [1], of each column (over "rows") → [n], of each row (over "columns") → [..]. */
 export function argmax(x: Tensor, over: Over = "all"): Tensor {

@@ -11,10 +11,13 @@ export interface Scoped {
 interface Context {
   readonly scope: Scope | null;
   readonly recording: boolean;
+  /** Whether products with packed weights round their activations to eight bits. */
+  readonly int8: boolean;
 }
 
 const contexts = new AsyncLocalStorage<Context>();
-const outermost: Context = { scope: null, recording: true };
+const outermost: Context = { scope: null, recording: true, int8: false };
+const current = () => contexts.getStore() ?? outermost;
 
 class Scope {
   readonly members = new Set<Scoped>();
@@ -47,24 +50,33 @@ class Scope {
  * const loss = scope(() => model.loss(batch));
  */
 export function scope<T>(fn: () => T): T {
-  const context = contexts.getStore() ?? outermost;
-  const inner = new Scope(context.scope);
-  return within({ scope: inner, recording: context.recording }, fn, inner);
+  const inner = new Scope(current().scope);
+  return within({ ...current(), scope: inner }, fn, inner);
 }
 
 /** Runs `fn` without recording a tape: nothing made inside can be differentiated. Works for async functions. */
 export function noGrad<T>(fn: () => T): T {
-  return contexts.run({ scope: (contexts.getStore() ?? outermost).scope, recording: false }, fn);
+  return contexts.run({ ...current(), recording: false }, fn);
 }
 
 /** Runs `fn` recording a tape, also inside `noGrad`. */
 export function recorded<T>(fn: () => T): T {
-  return contexts.run({ scope: (contexts.getStore() ?? outermost).scope, recording: true }, fn);
+  return contexts.run({ ...current(), recording: true, int8: false }, fn);
+}
+
+/** Runs `fn` without recording a tape; products with packed weights round their activations to eight bits. */
+export function withInt8Activations<T>(fn: () => T): T {
+  return contexts.run({ ...current(), recording: false, int8: true }, fn);
+}
+
+/** True inside `withInt8Activations`. */
+export function activationsAreInt8(): boolean {
+  return current().int8;
 }
 
 /** True where operations record what their gradients need. */
 export function isRecording(): boolean {
-  return (contexts.getStore() ?? outermost).recording;
+  return current().recording;
 }
 
 /** Takes a value's tensors out of every scope: they live until disposed of. Returns the value. */

@@ -292,8 +292,9 @@ impl PackedRef<'_> {
         }
     }
 
+    /// The codes of columns `column..` of a row, one a byte.
     #[inline(always)]
-    fn unpack<S: Simd>(&self, simd: S, row: usize, column: usize, codes: &mut [u8]) {
+    pub(crate) fn unpack<S: Simd>(&self, simd: S, row: usize, column: usize, codes: &mut [u8]) {
         let bits = self.format.bits();
         if !self.format.is_integer() {
             let first = row * self.columns + column;

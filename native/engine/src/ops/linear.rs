@@ -134,6 +134,33 @@ pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight, precision:
     })
 }
 
+/// [`packed_linear_forward`] with `x` rounded to eight bits, [`gemm::INT8_BLOCK`] numbers to a scale; no gradients.
+pub fn packed_linear_forward_int8(e: &Engine, x: Handle, w: &PackedWeight) -> Result<Handle> {
+    const OP: &str = "packedLinearForwardInt8";
+    let unsupported = |what: String, advice: &str| Err(Error::Unsupported { op: OP, what, advice: advice.into() });
+    let x = e.tensor(OP, "x", x)?;
+    let tokens = tokens(OP, "x", &x, w.columns)?;
+    if w.far(e, OP, ("x", &x))?.is_some() {
+        return unsupported(
+            "activations of eight bits are for the processor".into(),
+            "Take float activations on a GPU",
+        );
+    }
+    if !gemm::fits_int8(w.format, w.columns, w.group) {
+        let PackedWeight { columns, group, .. } = w;
+        let what = format!(
+            "rows of {columns} weights with a scale for {group} are not made of blocks of {}",
+            gemm::INT8_BLOCK
+        );
+        return unsupported(what, "Take float activations, or groups of a multiple of 32 that divides the rows");
+    }
+    w.with(e, OP, |w| {
+        let mut y = e.output(OP, &shape::with_last(&x.shape, w.rows))?;
+        Gemm::new(Precision::F32)?.packed_forward_int8(tokens, &x.read(OP, "x")?, w, y.f32(), &e.cancel(OP))?;
+        y.keep(e)
+    })
+}
+
 /// `dy[.., out]` · `w[out, in]` packed → `[.., in] = dy·w`
 pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight, precision: Precision) -> Result<Handle> {
     const OP: &str = "packedLinearBackwardInput";

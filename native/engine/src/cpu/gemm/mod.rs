@@ -15,6 +15,9 @@ mod ahead;
 mod avx512;
 mod blocked;
 mod few;
+mod int8;
+#[cfg(target_arch = "x86_64")]
+mod int8_avx2;
 #[cfg(target_arch = "x86_64")]
 mod lookup;
 mod microkernel;
@@ -23,6 +26,7 @@ mod rows;
 mod scales;
 mod shared;
 
+pub use int8::{BLOCK as INT8_BLOCK, fits as fits_int8};
 pub use rows::Number;
 pub use scales::packed_backward_scales_from_output;
 
@@ -219,6 +223,22 @@ impl Gemm {
     ) -> Result<()> {
         let a = MatRef { data: x, transposed: false, stride: w.columns };
         self.product([tokens, w.rows, w.columns], a, (w, true), Output::default(), y, cancel)
+    }
+
+    /// [`packed_forward`] with `x` rounded to eight bits, [`INT8_BLOCK`] numbers to a scale, for weights that [`fits_int8`].
+    pub fn packed_forward_int8(
+        self,
+        tokens: usize,
+        x: &[f32],
+        w: &PackedRef<'_>,
+        y: &mut [f32],
+        cancel: &Cancel,
+    ) -> Result<()> {
+        assert!(fits_int8(w.format, w.columns, w.group), "whole blocks");
+        if nothing([tokens, w.rows, w.columns], y, Output::default()) {
+            return cancel.check();
+        }
+        int8::forward(self.isa.level(), tokens, x, w, y, cancel)
     }
 
     /// See [`packed_backward_input`].
