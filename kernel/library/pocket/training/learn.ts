@@ -23,9 +23,9 @@ const { values } = parseArgs({
     seed: { type: "string", default: "1" },
     width: { type: "string", default: "192" },
     layers: { type: "string", default: "6" },
-    batch: { type: "string", default: "16" },
+    batch: { type: "string", default: "8" },
     optimizer: { type: "string", default: "muon" },
-    "learning-rate": { type: "string", default: "4e-3" },
+    "learning-rate": { type: "string", default: "3e-3" },
     scale: { type: "string", default: "1" },
   },
 });

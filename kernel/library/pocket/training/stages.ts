@@ -33,13 +33,13 @@ const text = (percent: number): DocumentShares => {
 
 /**
  * The course of docs/pocket.md: match, reach, recall, judge, then denials, prompts and the rest. Each stage stands on the one
- * before, so the early ones end when what they teach is there. At 16 rows of 256 tokens all of it is 12.3 million tokens at most.
+ * before, so the early ones end when what they teach is there. At 8 rows of 256 tokens all of it is 12.7 million tokens at most.
  */
 export const stages: readonly Stage[] = [
   {
     name: "match",
     shares: { pairs: 100 },
-    steps: 150,
+    steps: 500,
     schedule: "constant",
     warmup: 50,
     until: { task: "pairs", right: 0.95 },
@@ -47,7 +47,7 @@ export const stages: readonly Stage[] = [
   {
     name: "reach",
     shares: { ...text(65), pairs: 30, copy: 5 },
-    steps: 600,
+    steps: 1200,
     schedule: "constant",
     warmup: 0,
     until: { task: "likelihood", right: 0.95 },
@@ -55,7 +55,7 @@ export const stages: readonly Stage[] = [
   {
     name: "recall",
     shares: { ...text(40), recalled: 38, questions: 10, pairs: 8, copy: 4 },
-    steps: 600,
+    steps: 1200,
     schedule: "constant",
     warmup: 0,
     until: { task: "questions", right: 0.95 },
@@ -63,11 +63,11 @@ export const stages: readonly Stage[] = [
   {
     name: "judge",
     shares: { ...text(28), recalled: 28, judged: 24, questions: 9, pairs: 8, copy: 3 },
-    steps: 600,
+    steps: 1200,
     schedule: "constant",
     warmup: 0,
     until: { task: "verdict", right: 0.9 },
   },
-  { name: "world", steps: 450, schedule: "constant", warmup: 0 },
-  { name: "decay", steps: 600, schedule: "linear", warmup: 0 },
+  { name: "world", steps: 900, schedule: "constant", warmup: 0 },
+  { name: "decay", steps: 1200, schedule: "linear", warmup: 0 },
 ];

@@ -150,6 +150,7 @@ type Reader = (model: LanguageModel, items: readonly TaskItem[]) => Promise<Answ
 const ARITHMETIC_TOKENS = 60;
 const NAMES_TOKENS = 80;
 const ANSWER_ROOM = 12;
+const WORKED_TOKENS = 24;
 
 /** How answers are read, by the name of the reading. */
 const readings: Readonly<Record<Reading, Reader>> = {
@@ -172,6 +173,11 @@ const readings: Readonly<Record<Reading, Reader>> = {
     const [said, wanted] = [lastNumber(text.split("\n")[0]!), lastNumber(answer)];
     return { said, wanted, right: said === wanted };
   }),
+  worked: greedy(WORKED_TOKENS, (text, { answer, options }) => {
+    const places = options!.map((option) => text.indexOf(option));
+    const said = options![places.indexOf(Math.min(...places.filter((place) => place >= 0)))] ?? "";
+    return { said, wanted: answer, right: said === answer, chance: 1 / options!.length };
+  }),
   refusal: greedy(ANSWER_ROOM, (text, { answer }) => {
     const [said, wanted] = [text, answer].map((each) => each.trim().startsWith(REFUSAL)) as [boolean, boolean];
     return { said: String(said), wanted: String(wanted), right: said === wanted };
@@ -190,14 +196,17 @@ const readings: Readonly<Record<Reading, Reader>> = {
   }),
 };
 
-function greedy(maxTokens: number, read: (text: string, item: TaskItem) => Omit<Answer, "chance">): Reader {
+function greedy(
+  maxTokens: number,
+  read: (text: string, item: TaskItem) => Omit<Answer, "chance"> & Partial<Answer>,
+): Reader {
   return async (model, items) => {
     const answers: Answer[] = [];
     for (const item of items) {
       const limit = model.config.maxPositions - maxTokens;
       const prompt = model.tokenizer.encode(item.prompt).slice(-limit);
       const { text } = await model.generate(prompt, { maxTokens });
-      answers.push({ ...read(text, item), chance: 0 });
+      answers.push({ chance: 0, ...read(text, item) });
     }
     return answers;
   };

@@ -17,7 +17,7 @@ describe.for(TASK_NAMES)("task %s", (task) => {
 
   it("has options among which the answer is, in equal numbers of each", () => {
     const asked = items(task);
-    if (pocketTasks[task].reading !== "options")
+    if (pocketTasks[task].reading !== "options" && pocketTasks[task].reading !== "worked")
       return expect(asked.every(({ options }) => options === null || task === "refuse")).toBe(true);
     const places = asked.map(({ options, answer }) => options!.indexOf(answer));
     const count = asked[0]!.options!.length;

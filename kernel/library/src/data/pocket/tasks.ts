@@ -19,10 +19,11 @@ import { judge } from "./texts/verdicts.js";
 import type { Fact, World } from "./world.js";
 
 /**
- * How an answer is read: "options", the likeliest of them; "text", greedy text that begins with the answer; "number", greedy text whose
+ * How an answer is read: "options", the likeliest of them; "text", greedy text that begins with the answer; "worked", the
+ * first option in greedy text that works it out before; "number", greedy text whose
  * last number is the answer's; "names", greedy text in which names are found; "refusal", greedy text that refuses or does not.
  */
-export type Reading = "options" | "text" | "number" | "names" | "refusal";
+export type Reading = "options" | "text" | "worked" | "number" | "names" | "refusal";
 
 interface TaskKind {
   /** What it shows, in a line of a table. */
@@ -63,6 +64,12 @@ export const pocketTasks = {
     write: (context, index) => chooseAmongFour(context, true, index),
   },
   verdict: { title: "verdict", reading: "options", write: verdictOf("affirmed") },
+  recalled: { title: "verdict, the fact recalled first", reading: "worked", write: verdictOf("affirmed", true) },
+  recalledNegated: {
+    title: "verdict, negated, the fact recalled first",
+    reading: "worked",
+    write: verdictOf("negated", true),
+  },
   verdictNegated: { title: "verdict, negated", reading: "options", write: verdictOf("negated") },
   verdictConjunction: { title: "verdict, and", reading: "options", write: verdictOf("conjunction") },
   verdictDisjunction: { title: "verdict, or", reading: "options", write: verdictOf("disjunction") },
@@ -211,8 +218,8 @@ function likelierOf(context: Context, right: Fact, wrong: Fact, negated: boolean
   return { prompt: "", worked: "", answer: holds, options, end: "", claims: [], rejected: [] };
 }
 
-function verdictOf(kind: StatementKind) {
-  return (context: Context, index: number) => judge(context, writeStatement(context, kind, even(index)), false);
+function verdictOf(kind: StatementKind, recall = false) {
+  return (context: Context, index: number) => judge(context, writeStatement(context, kind, even(index)), recall);
 }
 
 function judgeUnder(stance: Stance, kind: StatementKind) {
