@@ -3,7 +3,7 @@
 
 use nibble_engine::format::Format;
 use nibble_engine::ops::activation::{self, Activation};
-use nibble_engine::ops::attention::{AttentionOptions, attention_forward};
+use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::linear::{self, PackedWeight};
 use nibble_engine::ops::matmul::{BatchedOptions, MatmulOptions, batched_matmul, matmul};
 use nibble_engine::ops::rope::{Pairs, RopeOptions, rope};
@@ -274,7 +274,7 @@ fn packed_layers() {
 #[test]
 fn attention() {
     let plain = |heads, kv_heads| AttentionOptions::new(2, heads, kv_heads);
-    for (queries, keys, width) in [(1, 1, 1), (5, 5, 8), (1, 70, 16), (9, 300, 4), (33, 40, 20)] {
+    for (queries, keys, width) in [(1, 1, 1), (5, 5, 8), (1, 70, 16), (9, 300, 4), (33, 40, 20), (290, 290, 3)] {
         for options in [
             plain(4, 2),
             plain(3, 3),
@@ -284,8 +284,8 @@ fn attention() {
         ] {
             let shapes = [(queries, options.heads), (keys, options.kv_heads), (keys, options.kv_heads)];
             let mut shapes: Vec<_> = shapes.iter().map(|(rows, heads)| vec![2 * rows, heads * width]).collect();
-            shapes.push(vec![options.heads]);
-            agree("attention", 5e-6, &shapes, &|e, x| {
+            shapes.extend([vec![options.heads], shapes[0].clone()]);
+            agree("attention", 1e-5, &shapes, &|e, x| {
                 let device = data::tensor_info(e, x[0])?.device;
                 let hide: Vec<u8> = (0..2 * keys).map(|i| u8::from(i % 3 != 1)).collect();
                 let mask = data::tensor_from_bytes(e, &hide, DType::U8, &[2, keys], LABEL)?;
@@ -297,7 +297,13 @@ fn attention() {
                     slopes: Some(x[3]),
                     ..options
                 };
-                Ok(vec![y, lse, attention_forward(e, x[0], x[1], x[2], all)?.0])
+                let (all_y, all_lse) = attention_forward(e, x[0], x[1], x[2], all)?;
+                let back = |y, log_sum_exp, options| {
+                    let saved = AttentionSaved { q: x[0], k: x[1], v: x[2], y, log_sum_exp };
+                    attention_backward(e, x[4], saved, options)
+                };
+                let gradients = [back(y, lse, options)?, back(all_y, all_lse, all)?].concat();
+                Ok([vec![y, lse, all_y], gradients].concat())
             });
         }
     }

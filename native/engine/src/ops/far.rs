@@ -64,6 +64,11 @@ impl<'a> Far<'a> {
         self.allocate(shape, DType::F32, (Category::Gradients, self.op))
     }
 
+    /// Numbers that live inside the operation, to be written whole.
+    pub fn workspace(&self, shape: &[usize]) -> Result<Tensor> {
+        self.allocate(shape, DType::F32, (Category::Workspace, self.op))
+    }
+
     /// A copy of these bytes, held while the operation runs.
     pub fn upload(&self, shape: &[usize], dtype: DType, bytes: &[u8]) -> Result<Tensor> {
         let (category, count) = (Category::Workspace, bytes.len());
