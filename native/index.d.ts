@@ -957,7 +957,7 @@ export declare function tensorFromBytes(
   owner: string,
 ): Handle;
 /** An f32 tensor with one value everywhere. */
-export declare function tensorFull(shape: Array<number>, value: number, category: Category, owner: string): Handle;
+export declare function tensorFull(shape: Array<number>, value: number, category: Category, owner: string, device?: string | undefined | null): Handle;
 /** Shape, type, place, purpose and size. */
 export declare function tensorInfo(h: Handle): TensorInfo;
 /** Normal random f32 numbers with mean 0; the same for the same seed, whatever the machine and its threads. */
@@ -1007,7 +1007,7 @@ export declare function tensorToDevice(h: Handle, device: string): Handle;
 /** Replaces its bytes by as many others. */
 export declare function tensorWrite(h: Handle, bytes: Uint8Array): void;
 /** A tensor of zeros. */
-export declare function tensorZeros(shape: Array<number>, dtype: DType, category: Category, owner: string): Handle;
+export declare function tensorZeros(shape: Array<number>, dtype: DType, category: Category, owner: string, device?: string | undefined | null): Handle;
 /** The `k` largest of each row of `x[.., n]`; of equal ones the first come first. */
 export declare function topK(x: Handle, k: number): TopKResult;
 /** `[a, b]` → `[b, a]`. */

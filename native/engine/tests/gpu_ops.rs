@@ -15,7 +15,7 @@ use crate::helpers::{LABEL, assert_close, ids, read, tensor};
 use crate::random::Random;
 
 /// Rows and columns.
-const SIZES: [(usize, usize); 7] = [(1, 1), (3, 7), (5, 16), (31, 17), (33, 65), (2, 257), (0, 4)];
+pub const SIZES: [(usize, usize); 7] = [(1, 1), (3, 7), (5, 16), (31, 17), (33, 65), (2, 257), (0, 4)];
 
 type Op<'a> = dyn Fn(&Engine, &[Handle]) -> Result<Vec<Handle>> + 'a;
 
@@ -28,7 +28,7 @@ fn poison(e: &Engine, gpu: Device, count: usize) {
 
 /// The results of `op`, and its inputs after it, are the same on the processor and, twice, on each GPU.
 #[track_caller]
-fn agree(name: &str, tolerance: f64, shapes: &[Vec<usize>], op: &Op) {
+pub fn agree(name: &str, tolerance: f64, shapes: &[Vec<usize>], op: &Op) {
     for gpu in gpus() {
         let (e, mut random) = (Engine::default(), Random::new(7));
         let values: Vec<_> = shapes.iter().map(|shape| random.normals(shape.iter().product())).collect();
@@ -209,9 +209,18 @@ fn rotary_positions() {
 
 #[test]
 fn products() {
-    for (m, n, k) in
-        [(1, 1, 1), (1, 70, 300), (4, 65, 33), (5, 3, 17), (64, 64, 16), (65, 130, 47), (3, 4, 0), (7, 9, 0)]
-    {
+    for (m, n, k) in [
+        (1, 1, 1),
+        (1, 70, 300),
+        (4, 65, 33),
+        (5, 3, 17),
+        (64, 64, 16),
+        (65, 130, 47),
+        (3, 4, 0),
+        (7, 9, 0),
+        (2, 3, 70_000),
+        (6, 3, 70_000),
+    ] {
         for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false), (true, true)] {
             let a = if transpose_a { vec![k, m] } else { vec![m, k] };
             let b = if transpose_b { vec![n, k] } else { vec![k, n] };
@@ -233,7 +242,7 @@ fn products() {
 }
 
 /// A weight of random numbers in a format, quantized on the processor, on a device.
-fn packed(
+pub fn packed(
     e: &Engine,
     random: &mut Random,
     format: Format,

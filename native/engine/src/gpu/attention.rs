@@ -4,11 +4,11 @@
 use super::{Launch, Source};
 use crate::cpu::attention::Sizes;
 
-static FORWARD: Source = Source {
+pub(super) static FORWARD: Source = Source {
     file: "attention.wgsl",
     text: concat!(include_str!("shared.wgsl"), include_str!("attention_scores.wgsl"), include_str!("attention.wgsl")),
 };
-static BACKWARD: Source = Source {
+pub(super) static BACKWARD: Source = Source {
     file: "attention_backward.wgsl",
     text: concat!(
         include_str!("shared.wgsl"),
