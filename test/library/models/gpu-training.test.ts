@@ -100,16 +100,21 @@ describe.skipIf(absent)("a small model on a GPU (skipped where there is none)", 
     expect(apart(got.losses, expected.losses)).toBeLessThan(1e-3);
   });
 
-  it.each(["rtn", "nf4", "fp4"] as const)("is quantized to the CPU's codes by %s, and the report says where", async (method) => {
-    using model = tinyModel();
-    using far = model.fork({ device: gpu });
-    using near = await quantize(model, { method });
-    using small = await quantize(far, { method });
-    expect(small.codesHash()).toBe(near.codesHash());
-    expect(small.quantization!.layers.every(({ note }) => note === "on the CPU")).toBe(true);
-    expect([...small.linears()].every(([, { weight }]) => weight.device === gpu)).toBe(true);
-    await expect(quantize(far, { method, calibration: tinyTokens(64) })).rejects.toThrow(/Calibration runs on the CPU/);
-  });
+  it.each(["rtn", "nf4", "fp4"] as const)(
+    "is quantized to the CPU's codes by %s, and the report says where",
+    async (method) => {
+      using model = tinyModel();
+      using far = model.fork({ device: gpu });
+      using near = await quantize(model, { method });
+      using small = await quantize(far, { method });
+      expect(small.codesHash()).toBe(near.codesHash());
+      expect(small.quantization!.layers.every(({ note }) => note === "on the CPU")).toBe(true);
+      expect([...small.linears()].every(([, { weight }]) => weight.device === gpu)).toBe(true);
+      await expect(quantize(far, { method, calibration: tinyTokens(64) })).rejects.toThrow(
+        /Calibration runs on the CPU/,
+      );
+    },
+  );
 
   it("loads packed weights from a folder", async () => {
     using model = tinyModel();
