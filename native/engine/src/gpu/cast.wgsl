@@ -29,7 +29,8 @@ fn widened(half: u32) -> u32 {
   let sign = (half & 0x8000u) << 16u;
   let exponent = half >> 10u & 31u;
   let rest = half & 0x3ffu;
-  if (exponent == 31u) { return sign | 0x7f800000u | rest << 13u; }
+  // What is no number stays none, and quiet.
+  if (exponent == 31u) { return sign | 0x7f800000u | rest << 13u | select(0u, 0x400000u, rest > 0u); }
   if (exponent > 0u) { return sign | (exponent + 112u) << 23u | rest << 13u; }
   return sign | bitcast<u32>(f32(rest) * 5.9604645e-8);
 }
@@ -78,7 +79,7 @@ fn whole(bits: u32) -> i32 {
 fn as_float(bits: u32) -> u32 {
   switch p.source {
     case 1u: { return widened(bits); }
-    case 2u: { return bits << 16u; }
+    case 2u: { return bits << 16u | select(0u, 0x400000u, (bits & 0x7fffu) > 0x7f80u); }
     case 3u: { return bitcast<u32>(f32(i32(bits))); }
     case 4u: { return bitcast<u32>(f32(i32(bits << 24u) >> 24u)); }
     case 5u: { return bitcast<u32>(f32(bits)); }
