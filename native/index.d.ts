@@ -965,8 +965,14 @@ export declare function tensorFromBytes(
   category: Category,
   owner: string,
 ): Handle;
-/** An f32 tensor with one value everywhere. */
-export declare function tensorFull(shape: Array<number>, value: number, category: Category, owner: string): Handle;
+/** An f32 tensor with one value everywhere, on the processor unless a device is named. */
+export declare function tensorFull(
+  shape: Array<number>,
+  value: number,
+  category: Category,
+  owner: string,
+  device?: string | undefined | null,
+): Handle;
 /** Shape, type, place, purpose and size. */
 export declare function tensorInfo(h: Handle): TensorInfo;
 /** Normal random f32 numbers with mean 0; the same for the same seed, whatever the machine and its threads. */
@@ -1015,8 +1021,14 @@ export declare function tensorReshape(h: Handle, shape: Array<number>): Handle;
 export declare function tensorToDevice(h: Handle, device: string): Handle;
 /** Replaces its bytes by as many others. */
 export declare function tensorWrite(h: Handle, bytes: Uint8Array): void;
-/** A tensor of zeros. */
-export declare function tensorZeros(shape: Array<number>, dtype: DType, category: Category, owner: string): Handle;
+/** A tensor of zeros, on the processor unless a device is named. */
+export declare function tensorZeros(
+  shape: Array<number>,
+  dtype: DType,
+  category: Category,
+  owner: string,
+  device?: string | undefined | null,
+): Handle;
 /** The `k` largest of each row of `x[.., n]`; of equal ones the first come first. */
 export declare function topK(x: Handle, k: number): TopKResult;
 /** `[a, b]` → `[b, a]`. */

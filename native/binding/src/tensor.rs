@@ -48,31 +48,41 @@ pub fn tensor_from_bytes(
     data::tensor_from_bytes(Engine::process(), &bytes, dtype, &shape, label).or_throw()
 }
 
-/// A tensor of zeros.
+/// A tensor of zeros, on the processor unless a device is named.
 #[napi(catch_unwind)]
 pub fn tensor_zeros(
     shape: Vec<f64>,
     #[napi(ts_arg_type = "DType")] dtype: String,
     #[napi(ts_arg_type = "Category")] category: String,
     owner: String,
+    device: Option<String>,
 ) -> Result<Handle> {
     const OP: &str = "tensorZeros";
     let dtype = DType::parse(OP, &dtype).or_throw()?;
     let shape = self::shape(OP, &shape).or_throw()?;
-    data::tensor_zeros(Engine::process(), &shape, dtype, label(OP, &category, &owner).or_throw()?).or_throw()
+    let device = place(OP, device.as_deref()).or_throw()?;
+    let label = label(OP, &category, &owner).or_throw()?;
+    data::tensor_zeros_on(Engine::process(), device, &shape, dtype, label).or_throw()
 }
 
-/// An f32 tensor with one value everywhere.
+/// An f32 tensor with one value everywhere, on the processor unless a device is named.
 #[napi(catch_unwind)]
 pub fn tensor_full(
     shape: Vec<f64>,
     value: f64,
     #[napi(ts_arg_type = "Category")] category: String,
     owner: String,
+    device: Option<String>,
 ) -> Result<Handle> {
     const OP: &str = "tensorFull";
     let shape = self::shape(OP, &shape).or_throw()?;
-    data::tensor_full(Engine::process(), &shape, value, label(OP, &category, &owner).or_throw()?).or_throw()
+    let device = place(OP, device.as_deref()).or_throw()?;
+    let label = label(OP, &category, &owner).or_throw()?;
+    data::tensor_full_on(Engine::process(), device, &shape, value, label).or_throw()
+}
+
+fn place(op: &'static str, device: Option<&str>) -> nibble_engine::Result<Device> {
+    device.map_or(Ok(Device::Cpu), |name| Device::parse(op, name))
 }
 
 /// Normal random f32 numbers with mean 0; the same for the same seed, whatever the machine and its threads.

@@ -3,7 +3,7 @@
 
 use nibble_engine::format::Format;
 use nibble_engine::ops::activation::{self, Activation};
-use nibble_engine::ops::attention::{AttentionOptions, attention_forward};
+use nibble_engine::ops::attention::{AttentionOptions, AttentionSaved, attention_backward, attention_forward};
 use nibble_engine::ops::linear::{self, PackedWeight};
 use nibble_engine::ops::matmul::{BatchedOptions, MatmulOptions, batched_matmul, matmul};
 use nibble_engine::ops::rope::{Pairs, RopeOptions, rope};
@@ -15,7 +15,7 @@ use crate::helpers::{LABEL, assert_close, ids, read, tensor};
 use crate::random::Random;
 
 /// Rows and columns.
-const SIZES: [(usize, usize); 7] = [(1, 1), (3, 7), (5, 16), (31, 17), (33, 65), (2, 257), (0, 4)];
+pub const SIZES: [(usize, usize); 7] = [(1, 1), (3, 7), (5, 16), (31, 17), (33, 65), (2, 257), (0, 4)];
 
 type Op<'a> = dyn Fn(&Engine, &[Handle]) -> Result<Vec<Handle>> + 'a;
 
@@ -28,7 +28,7 @@ fn poison(e: &Engine, gpu: Device, count: usize) {
 
 /// The results of `op`, and its inputs after it, are the same on the processor and, twice, on each GPU.
 #[track_caller]
-fn agree(name: &str, tolerance: f64, shapes: &[Vec<usize>], op: &Op) {
+pub fn agree(name: &str, tolerance: f64, shapes: &[Vec<usize>], op: &Op) {
     for gpu in gpus() {
         let (e, mut random) = (Engine::default(), Random::new(7));
         let values: Vec<_> = shapes.iter().map(|shape| random.normals(shape.iter().product())).collect();
@@ -232,8 +232,20 @@ fn products() {
     }
 }
 
+#[test]
+fn long_sums_are_made_in_parts() {
+    for transposed in [false, true] {
+        let turned = |rows: usize, columns: usize| if transposed { vec![columns, rows] } else { vec![rows, columns] };
+        let options =
+            MatmulOptions { transpose_a: transposed, transpose_b: transposed, alpha: 0.5, ..MatmulOptions::default() };
+        agree("matmul", 2e-5, &[turned(5, 33_000), turned(33_000, 2), vec![2]], &|e, x| {
+            Ok(vec![matmul(e, x[0], x[1], MatmulOptions { bias: Some(x[2]), ..options })?])
+        });
+    }
+}
+
 /// A weight of random numbers in a format, quantized on the processor, on a device.
-fn packed(
+pub fn packed(
     e: &Engine,
     random: &mut Random,
     format: Format,
@@ -274,7 +286,7 @@ fn packed_layers() {
 #[test]
 fn attention() {
     let plain = |heads, kv_heads| AttentionOptions::new(2, heads, kv_heads);
-    for (queries, keys, width) in [(1, 1, 1), (5, 5, 8), (1, 70, 16), (9, 300, 4), (33, 40, 20)] {
+    for (queries, keys, width) in [(1, 1, 1), (5, 5, 8), (1, 70, 16), (9, 300, 4), (33, 40, 20), (290, 290, 3)] {
         for options in [
             plain(4, 2),
             plain(3, 3),
@@ -284,8 +296,8 @@ fn attention() {
         ] {
             let shapes = [(queries, options.heads), (keys, options.kv_heads), (keys, options.kv_heads)];
             let mut shapes: Vec<_> = shapes.iter().map(|(rows, heads)| vec![2 * rows, heads * width]).collect();
-            shapes.push(vec![options.heads]);
-            agree("attention", 5e-6, &shapes, &|e, x| {
+            shapes.extend([vec![options.heads], shapes[0].clone()]);
+            agree("attention", 1e-5, &shapes, &|e, x| {
                 let device = data::tensor_info(e, x[0])?.device;
                 let hide: Vec<u8> = (0..2 * keys).map(|i| u8::from(i % 3 != 1)).collect();
                 let mask = data::tensor_from_bytes(e, &hide, DType::U8, &[2, keys], LABEL)?;
@@ -297,7 +309,13 @@ fn attention() {
                     slopes: Some(x[3]),
                     ..options
                 };
-                Ok(vec![y, lse, attention_forward(e, x[0], x[1], x[2], all)?.0])
+                let (all_y, all_lse) = attention_forward(e, x[0], x[1], x[2], all)?;
+                let back = |y, log_sum_exp, options| {
+                    let saved = AttentionSaved { q: x[0], k: x[1], v: x[2], y, log_sum_exp };
+                    attention_backward(e, x[4], saved, options)
+                };
+                let gradients = [back(y, lse, options)?, back(all_y, all_lse, all)?].concat();
+                Ok([vec![y, lse, all_y], gradients].concat())
             });
         }
     }

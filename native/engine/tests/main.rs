@@ -21,6 +21,7 @@ mod gemm;
 mod golden;
 mod gpu;
 mod gpu_ops;
+mod gpu_training;
 mod handles;
 mod helpers;
 mod interrupt;

@@ -6,6 +6,8 @@ import { OptionError } from "../errors.js";
 import { checkNames, checkOptions, choice, custom, integer, shown, text } from "../options.js";
 import { Random } from "../random.js";
 import { precisions, type Precision } from "../tensor/dtype.js";
+import { deviceNamed } from "../tensor/device.js";
+import { onDevice } from "../tensor/kernels.js";
 import { keep } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 
@@ -19,6 +21,8 @@ export interface CreateOptions {
   readonly seed?: number;
   readonly name?: string;
   readonly tokenizer?: Tokenizer;
+  /** Where it is made, as in `loadModel`; the numbers are the same everywhere. Default "auto". */
+  readonly device?: string;
   /** "bf16" rounds the operands of matrix products. Default "f32". */
   readonly precision?: Precision;
   /** Standard deviation of the linears: a number, or "fanIn" for 1/√(columns). Default 0.02, the embedding's. */
@@ -36,14 +40,15 @@ export interface CreateOptions {
  * Defaults: kvHeads = heads, headDim = hiddenSize / heads, maxPositions 512, normEpsilon 1e-5, ropeTheta 10000, tied embeddings, no biases;
  * bosToken and eosTokens come from the tokenizer where there is one.
  *
- * @throws {OptionError}
+ * @throws {OptionError} · {UnsupportedError} for a device that is not there
  * @example
  * const model = createModel({ vocabSize: 2048, hiddenSize: 192, intermediateSize: 512, layers: 5, heads: 6 }, { seed: 1, tokenizer });
  */
 export function createModel(config: NewModelConfig, options: CreateOptions = {}): LanguageModel {
-  const { seed, name, tokenizer, precision, linearStd, tiedKeyHeads } = checkOptions("createModel", options, {
+  const { seed, name, tokenizer, precision, linearStd, tiedKeyHeads, device } = checkOptions("createModel", options, {
     seed: integer({ fallback: 0 }),
     name: text({ fallback: "new model" }),
+    device: text({ fallback: "auto" }),
     precision: choice<Precision>(precisions, { fallback: "f32" }),
     linearStd: custom<number | "fanIn">('a number above 0, or "fanIn"', isStd, INITIAL_STD),
     tiedKeyHeads: integer({ from: 0, fallback: 0 }),
@@ -59,11 +64,13 @@ export function createModel(config: NewModelConfig, options: CreateOptions = {})
       `tiedKeyHeads is ${tiedKeyHeads}. Allowed: up to ${full.kvHeads}, the key heads.`,
     );
   }
+  const place = deviceNamed("createModel", device);
   const random = new Random(seed);
   const tensors = new Map<string, Tensor>();
   for (const parameter of decoderShapes(full))
     tensors.set(parameter.name, keep(initial(parameter, full, linearStd, random.bits(), name)));
   if (tiedKeyHeads > 0) tieKeys(full, tensors, tiedKeyHeads);
+  for (const [parameter, tensor] of tensors) tensors.set(parameter, keep(onDevice(tensor, place)));
   return new LanguageModel({ name, network: new Decoder(full, tensors), tokenizer: tokenizer ?? null, precision });
 }
 

@@ -8,14 +8,14 @@ import type { ModelFamily } from "./llama.js";
 import { LanguageModel } from "./model.js";
 import { splitQuantization, type StoredQuantization } from "./quantized.js";
 import { Tokenizer } from "./tokenizer.js";
-import { FormatError, OptionError, throwIfAborted, UnsupportedError } from "../errors.js";
+import { FormatError, OptionError, throwIfAborted } from "../errors.js";
 import { events } from "../events.js";
 import { Checkpoint, exists, readJson } from "../io/checkpoint.js";
 import { checkOptions, choice, didYouMean, shown, signal, text } from "../options.js";
-import type { PackedWeight } from "../quantization/packed-weight.js";
+import { packedOn, type PackedWeight } from "../quantization/packed-weight.js";
 import { PACKED_PARTS, restoreLayer } from "../quantization/stored.js";
 import { precisions, type Precision } from "../tensor/dtype.js";
-import { devices } from "../tensor/device.js";
+import { deviceNamed } from "../tensor/device.js";
 import { onDevice } from "../tensor/kernels.js";
 import { keep } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
@@ -55,16 +55,12 @@ export async function loadModel(nameOrFolder: string, options: LoadOptions = {})
     precision: choice<Precision>(precisions, { fallback: "f32" }),
     signal: signal(),
   });
-  const device = deviceOf(checked.device);
+  const device = deviceNamed("loadModel", checked.device);
   const folder = await folderOf(nameOrFolder);
   const name = Object.hasOwn(shipped, nameOrFolder) ? nameOrFolder : basename(folder);
   const configPath = join(folder, "config.json");
   const raw = await readJson("loadModel", configPath);
   const { quantized, plain } = splitQuantization(raw, configPath);
-  if (quantized && device !== "cpu") {
-    const what = `${folder} is quantized, which runs on "cpu" only so far. Load it without { device: ${JSON.stringify(device)} }.`;
-    throw new UnsupportedError("loadModel", what, { device });
-  }
   const family = familyOf(raw.model_type);
   const config = family.readConfig(plain, configPath);
   const tokenizer = (await hasTokenizer(folder)) ? await loadTokenizer(folder) : null;
@@ -128,8 +124,10 @@ async function readWeights(
     for (const { name, shape } of shapes) {
       throwIfAborted("loadModel", abort);
       const file = family.fileName(name);
-      if (stored.has(file)) packed.set(name, await readPacked(checkpoint, file, shape, quantized!.layers[file], owner));
-      else tensors.set(name, keep(onDevice(await checkpoint.read(file, shape, owner), device)));
+      if (stored.has(file)) {
+        const weight = await readPacked(checkpoint, file, shape, quantized!.layers[file], owner);
+        packed.set(name, packedOn(weight, device));
+      } else tensors.set(name, keep(onDevice(await checkpoint.read(file, shape, owner), device)));
       events.emit("progress", {
         id: `load ${owner}`,
         label: `loading ${owner}`,
@@ -205,13 +203,4 @@ function unknownModel(given: unknown): OptionError {
   const known = names.map((name) => JSON.stringify(name)).join(", ");
   const text = `The model is ${shown(given)}. Allowed: ${known}, or the path of a Hugging Face folder (nothing is downloaded).${hint}`;
   return new OptionError("loadModel", text, { given });
-}
-
-/** The device of this name; "auto" is the CPU. */
-function deviceOf(name: string): string {
-  if (name === "auto" || name === "cpu") return "cpu";
-  const found = devices().map((one) => one.name);
-  if (found.includes(name)) return name;
-  const text = `device is ${JSON.stringify(name)}. This machine has: ${[...found, "auto"].map((one) => JSON.stringify(one)).join(", ")}.`;
-  throw new UnsupportedError("loadModel", text, { device: name });
 }

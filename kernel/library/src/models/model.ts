@@ -15,6 +15,7 @@ import { weightedCrossEntropy } from "../nn/weighted-loss.js";
 import type { QuantizationReport } from "../quantization/report.js";
 import { linear, linearCrossEntropy, reshape } from "../tensor/ops.js";
 import { precisions, type Precision } from "../tensor/dtype.js";
+import { deviceNamed } from "../tensor/device.js";
 import { keep, noGrad, register, scope } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 import type { InitializationReport } from "../tuners/initializers/report.js";
@@ -93,6 +94,10 @@ export class LanguageModel implements ModelView {
   get precision(): Precision {
     return this.network.precision;
   }
+  /** Where its numbers are, and all that is computed with them. */
+  get device(): string {
+    return this.network.embed.weight.device;
+  }
   get hasTokenizer(): boolean {
     return this.ownTokenizer !== null;
   }
@@ -113,18 +118,26 @@ export class LanguageModel implements ModelView {
 
   /**
    * A model over the same bytes with its own life: disposing of one, replacing a layer's weight in one, or training one leaves the other as it is.
+   * On another device it has copies, bit for bit: weights, codes, adapters.
    *
-   * @throws {OptionError}
+   * @throws {OptionError} · {UnsupportedError} for a device that is not there · {OutOfMemoryError}
    * @example
    * const fast = model.fork({ precision: "bf16" });   // the same weights, products in bf16
+   * const far = small.fork({ device: "gpu" });   // the same codes on a GPU
    */
   fork(
-    changes: { readonly name?: string; readonly label?: string; readonly precision?: Precision } = {},
+    changes: {
+      readonly name?: string;
+      readonly label?: string;
+      readonly precision?: Precision;
+      readonly device?: string;
+    } = {},
   ): LanguageModel {
     this.check("fork");
-    const { precision } = checkOptions("fork", changes, { name: text(), label: text(), precision: choice(precisions) });
-    const shared = new Sharing();
-    const network = keep(this.network.share(shared));
+    const rules = { name: text(), label: text(), precision: choice(precisions), device: text() };
+    const { precision, device } = checkOptions("fork", changes, rules);
+    const shared = new Sharing(device === undefined ? this.device : deviceNamed("fork", device));
+    const network = scope(() => keep(this.network.share(shared)));
     const fork = new LanguageModel({
       name: changes.name ?? this.name,
       label: changes.label ?? this.label,

@@ -1,4 +1,4 @@
-import { cacheRead, cacheWrite, onDevice } from "../tensor/kernels.js";
+import { cacheRead, cacheWrite } from "../tensor/kernels.js";
 import { keep } from "../tensor/scope.js";
 import { Tensor } from "../tensor/tensor.js";
 
@@ -8,8 +8,7 @@ export class KvCache {
   private readonly values: Tensor[];
 
   constructor(layers: number, batch: number, capacity: number, width: number, device: string) {
-    const zeros = () => Tensor.zeros([batch, capacity, width], { category: "cache", owner: "KvCache" });
-    const empty = () => keep(onDevice(zeros(), device));
+    const empty = () => keep(Tensor.zeros([batch, capacity, width], { category: "cache", owner: "KvCache", device }));
     this.keys = Array.from({ length: layers }, empty);
     this.values = Array.from({ length: layers }, empty);
   }

@@ -8,6 +8,8 @@ import type { Tensor } from "../tensor/tensor.js";
 export interface LinearWeight extends TensorHolder {
   readonly rows: number;
   readonly columns: number;
+  /** Where it is, and what is added to it. */
+  readonly device: string;
   /** For people: "f32", "int2 per channel", "nf4, blocks of 64, double quantization". */
   readonly description: string;
   /** Bytes of everything it holds. */
@@ -43,6 +45,9 @@ export class DenseWeight implements LinearWeight {
   }
   get columns(): number {
     return this.tensor.shape[1]!;
+  }
+  get device(): string {
+    return this.tensor.device;
   }
   get bytes(): number {
     return this.tensor.bytes;

@@ -1,3 +1,4 @@
+import { toDevice } from "../tensor/kernels.js";
 import { Tensor } from "../tensor/tensor.js";
 
 /** Something in a module that holds tensors without being a layer: a weight in some storage format, an adapter. */
@@ -13,10 +14,14 @@ export interface TensorHolder {
 export class Sharing {
   private readonly tensors = new Map<Tensor, Tensor>();
 
+  /** @param device where the twins are: those of tensors elsewhere are copies; default: with the originals */
+  constructor(private readonly device?: string) {}
+
   tensor(original: Tensor): Tensor {
     let copy = this.tensors.get(original);
     if (copy === undefined) {
-      copy = original.share();
+      const { device = original.device } = this;
+      copy = original.device === device ? original.share() : toDevice(original, device);
       copy.requiresGrad = original.requiresGrad;
       this.tensors.set(original, copy);
     }

@@ -1,4 +1,4 @@
-import { OptionError } from "../errors.js";
+import { OptionError, UnsupportedError } from "../errors.js";
 import { checkMethodOptions } from "../methods.js";
 import type { LanguageModel } from "../models/model.js";
 import type { Linear } from "../nn/linear.js";
@@ -95,7 +95,7 @@ type Common = ReturnType<typeof checkOptions<typeof commonRules>>;
 /**
  * A new model whose linear layers are stored as codes; embedding, output layer and norms stay as they are. The given model
  * is left as it was and shares all that was not changed. What was done stands in the result's `quantization`; nothing in it
- * trains until `tune`.
+ * trains until `tune`. A model on a GPU is quantized layer by layer on the CPU, and its codes go back; the report says so.
  *
  * @throws {OptionError} for an option that the method does not have · {ShapeError} if a group does not divide a row ·
  *   {UnsupportedError} for a layer that is quantized already · {NumericsError} if the inputs do not determine the weights, even damped ·
@@ -111,6 +111,10 @@ export async function quantize(model: LanguageModel, options: QuantizeOptions): 
   const preprocess = checkedPreprocess("quantize", common.preprocess);
   const description = describe(quantizer, own, preprocess, common.overrides);
   const sequences = calibrationOf(model, quantizer, common);
+  if (sequences !== null && model.device !== "cpu") {
+    const text = `Calibration runs on the CPU so far, and "${model.name}" is on "${model.device}". Quantize it there: quantize(model.fork({ device: "cpu" }), …), then fork({ device: "${model.device}" }).`;
+    throw new UnsupportedError("quantize", text, { device: model.device });
+  }
   const small = model.fork({ label: `${method}, ${description}` });
   small.network.freeze();
   small.tuning = null;

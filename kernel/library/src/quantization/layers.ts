@@ -2,13 +2,13 @@ import { UnsupportedError } from "../errors.js";
 import type { LanguageModel } from "../models/model.js";
 import { DenseWeight, type Linear } from "../nn/linear.js";
 import type { Module } from "../nn/module.js";
-import { addInPlace } from "../tensor/kernels.js";
+import { addInPlace, toDevice } from "../tensor/kernels.js";
 import { scope } from "../tensor/scope.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { BlockInputs, type InputGram, type LayerInputs, type Sequences } from "./calibration.js";
 import { relativeErrors } from "./layer-errors.js";
 import { LayerWork } from "./layer-work.js";
-import type { PackedWeight } from "./packed-weight.js";
+import { packedOn, type PackedWeight } from "./packed-weight.js";
 import { pack, type Packing } from "./packing.js";
 import type { Layer } from "./quantizer.js";
 import type { LayerQuantization } from "./report.js";
@@ -123,12 +123,18 @@ class Run {
 
   private async quantize(job: Job, inputs: InputGram | null, prepared: string): Promise<void> {
     const { name, linear, options } = job;
-    const { tensor: weight } = linear.weight as DenseWeight;
+    const { tensor: own } = linear.weight as DenseWeight;
     const started = performance.now();
-    const { packed, note } = await pack(weight, { ...this.plan, options }, inputs);
-    packed.label(name);
+    const far = own.device !== "cpu";
+    // Quantizers are the CPU's; the codes go where the weight was.
+    const weight = far ? toDevice(own, "cpu") : own;
+    const { packed: near, note } = await pack(weight, { ...this.plan, options }, inputs);
+    near.label(name);
     const milliseconds = performance.now() - started;
-    const { weightError, outputError } = errorsOf(packed, weight, inputs);
+    const { weightError, outputError } = errorsOf(near, weight, inputs);
+    if (far) weight.dispose();
+    const packed = packedOn(near, own.device);
+    const hop = far ? "on the CPU" : "";
     this.results.set(name, {
       layer: name,
       format: packed.description,
@@ -138,7 +144,7 @@ class Run {
       weightError,
       outputError,
       milliseconds,
-      note: [prepared, note].filter((part) => part !== "").join(", "),
+      note: [prepared, note, hop].filter((part) => part !== "").join(", "),
     });
     linear.replaceWeight(packed);
     await this.work.layerDone();

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { copy, packedLinearInt8 } from "../tensor/kernels.js";
 import { addBias, packedLinear } from "../tensor/ops.js";
 import { dequantize, type PackedFormat, type PackedMatrix } from "../tensor/packed.js";
-import { activationsAreInt8, noGrad, scope } from "../tensor/scope.js";
+import { activationsAreInt8, keep, noGrad, scope } from "../tensor/scope.js";
 import type { Precision } from "../tensor/dtype.js";
 import type { Tensor } from "../tensor/tensor.js";
 import { Sharing } from "../nn/module.js";
@@ -51,6 +51,10 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
   get bytes(): number {
     const offset = this.nestedOffset === undefined ? 0 : NESTED_OFFSET_BYTES;
     return [...this.namedTensors()].reduce((sum, [, tensor]) => sum + tensor.bytes, offset);
+  }
+
+  get device(): string {
+    return this.codes.device;
   }
 
   get bitsPerWeight(): number {
@@ -166,5 +170,15 @@ export class PackedWeight implements PackedMatrix, LinearWeight {
       ...(nestedScales && { nestedScales: shared.tensor(nestedScales) }),
       ...(nestedOffset !== undefined && { nestedOffset }),
     });
+  }
+}
+
+/** The weight itself where it is there already; otherwise its copy there, and the weight is disposed of. */
+export function packedOn(weight: PackedWeight, device: string): PackedWeight {
+  if (weight.device === device) return weight;
+  try {
+    return scope(() => keep(weight.share(new Sharing(device))));
+  } finally {
+    weight.dispose();
   }
 }

@@ -166,7 +166,8 @@ function sweep(
     noGrad(() =>
       scope(() => {
         const first = root.node as Node;
-        const seed = gradient?.alias() ?? Tensor.full(root.shape, 1, { category: "gradients", owner: "backward" });
+        const { shape, device } = root;
+        const seed = gradient?.alias() ?? Tensor.full(shape, 1, { category: "gradients", owner: "backward", device });
         const pending = new Map<Node, Tensor>([[first, seed]]);
         try {
           for (const node of reachable(first)) {

@@ -1,5 +1,6 @@
 import type { Category, DeviceInfo, EngineInfo, MemoryEvent, MemoryStats, OwnerBytes } from "@nibble-lab/native";
 import { native } from "./native.js";
+import { UnsupportedError } from "../errors.js";
 
 export type { Category, DeviceInfo, EngineInfo, MemoryEvent, MemoryStats, OwnerBytes } from "@nibble-lab/native";
 export { collectedTensors } from "./storage.js";
@@ -11,6 +12,14 @@ export function engineInfo(): EngineInfo {
 /** "cpu", then "gpu", "gpu:1", … Asking starts the GPU driver. */
 export function devices(): DeviceInfo[] {
   return native.devices();
+}
+/** The device of this name; "auto" is the CPU. @throws {UnsupportedError} for one that this machine lacks */
+export function deviceNamed(op: string, name: string): string {
+  if (name === "auto" || name === "cpu") return "cpu";
+  const found = devices().map((one) => one.name);
+  if (found.includes(name)) return name;
+  const allowed = [...found, "auto"].map((one) => JSON.stringify(one)).join(", ");
+  throw new UnsupportedError(op, `device is ${JSON.stringify(name)}. This machine has: ${allowed}.`, { device: name });
 }
 /** What bytes are for, in the order of the arrays in `MemoryStats`. */
 export function categories(): Category[] {

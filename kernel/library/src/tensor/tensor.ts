@@ -14,6 +14,8 @@ export interface TensorOptions {
   readonly category?: Category;
   /** Who the memory panel names for these bytes. */
   readonly owner?: string;
+  /** Where it is made: "cpu" (default), "gpu" or "gpu:N". */
+  readonly device?: string;
 }
 
 /** What a tape hangs on its tensors; defined in autograd.ts. */
@@ -60,7 +62,7 @@ export class Tensor implements Scoped {
   }
 
   /**
-   * Copies numbers into a new tensor on the CPU.
+   * Copies numbers into a new tensor.
    *
    * @param shape defaults to one dimension of the data's length
    * @throws {ShapeError} if the shape's product is not the data's length
@@ -85,22 +87,20 @@ export class Tensor implements Scoped {
       );
     }
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-    return Tensor.adopt(
-      native.tensorFromBytes(bytes, dtype, [...shape], options.category ?? "activations", options.owner ?? UNNAMED),
-    );
+    const { category = "activations", owner = UNNAMED, device } = options;
+    return placed(Tensor.adopt(native.tensorFromBytes(bytes, dtype, [...shape], category, owner)), device);
   }
 
   /** All zeros; f32 unless `dtype` says otherwise. */
   static zeros(shape: readonly number[], options: TensorOptions = {}): Tensor {
-    const { dtype = "f32", category = "activations", owner = UNNAMED } = options;
-    return Tensor.adopt(native.tensorZeros([...shape], dtype, category, owner));
+    const { dtype = "f32", category = "activations", owner = UNNAMED, device } = options;
+    return Tensor.adopt(native.tensorZeros([...shape], dtype, category, owner, device));
   }
 
   /** All the same value, f32. */
   static full(shape: readonly number[], value: number, options: Omit<TensorOptions, "dtype"> = {}): Tensor {
-    return Tensor.adopt(
-      native.tensorFull([...shape], value, options.category ?? "activations", options.owner ?? UNNAMED),
-    );
+    const { category = "activations", owner = UNNAMED, device } = options;
+    return Tensor.adopt(native.tensorFull([...shape], value, category, owner, device));
   }
 
   /** Normal with mean 0 and the given standard deviation, f32; the same seed gives the same numbers for any number of threads. */
@@ -110,9 +110,8 @@ export class Tensor implements Scoped {
     seed: number,
     options: Omit<TensorOptions, "dtype"> = {},
   ): Tensor {
-    return Tensor.adopt(
-      native.tensorRandomNormal([...shape], std, seed, options.category ?? "activations", options.owner ?? UNNAMED),
-    );
+    const { category = "activations", owner = UNNAMED, device } = options;
+    return placed(Tensor.adopt(native.tensorRandomNormal([...shape], std, seed, category, owner)), device);
   }
 
   /** The native handle. Only for src/tensor. @throws {DisposedError} */
@@ -264,6 +263,16 @@ export class Tensor implements Scoped {
       "tensor",
       `The tensor [${this.shape.join(", ")}] ${this.dtype} was disposed of. Use it before, or keep(…) it out of its scope.`,
     );
+  }
+}
+
+/** The tensor itself where it is there already; otherwise its copy there, and the tensor is disposed of. */
+function placed(x: Tensor, device = "cpu"): Tensor {
+  if (x.device === device) return x;
+  try {
+    return Tensor.adopt(native.tensorToDevice(x.handle, device));
+  } finally {
+    x.dispose();
   }
 }
 

@@ -61,7 +61,8 @@ export const lora = defineTuner<LoraOptions>({
     const random = new Random(seed);
     for (const [owner, linear] of layers) {
       const { rows, columns } = linear;
-      const { a, b } = keep(gaussianStart({ rows, columns, rank, owner }, random.bits()));
+      const { device } = linear.weight;
+      const { a, b } = keep(gaussianStart({ rows, columns, rank, owner, device }, random.bits()));
       a.requiresGrad = true;
       b.requiresGrad = true;
       linear.adapter = new LoraAdapter(a, b, { alpha, rankStabilized, dropout, seed: random.bits() });

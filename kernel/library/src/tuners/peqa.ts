@@ -51,7 +51,7 @@ export const peqa = defineTuner<PeqaOptions>({
       const packed = integerWeight(owner, weight);
       const moved =
         parametrization === "relative"
-          ? { delta: keep(Tensor.zeros(packed.scales.shape, { category: "scales", owner })) }
+          ? { delta: keep(Tensor.zeros(packed.scales.shape, { category: "scales", owner, device: packed.device })) }
           : { scales: keep(copy(packed.scales, "scales", owner)) };
       const zeros = zeroPoints ? { zeroPoints: keep(copy(packed.zeroPoints!, "scales", owner)) } : {};
       packed.adapter = new ScaleAdapter({ ...moved, ...zeros }, scaleFloor(packed.scales));

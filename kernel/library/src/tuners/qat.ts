@@ -105,6 +105,9 @@ export class FakeQuantizedWeight implements LinearWeight {
   get columns(): number {
     return this.tensor.shape[1]!;
   }
+  get device(): string {
+    return this.tensor.device;
+  }
   get bytes(): number {
     return this.tensor.bytes + this.scales.bytes + this.zeroPoints.bytes;
   }

@@ -24,7 +24,7 @@ pub struct AdamW {
 
 /// The numbers of a step as the inner loop wants them.
 #[derive(Clone, Copy)]
-pub(super) struct Factors {
+pub(crate) struct Factors {
     beta1: f32,
     rest1: f32,
     beta2: f32,
@@ -37,7 +37,7 @@ pub(super) struct Factors {
 }
 
 impl Factors {
-    pub(super) fn new(o: &AdamW) -> Self {
+    pub(crate) fn new(o: &AdamW) -> Self {
         Factors {
             beta1: o.beta1 as f32,
             rest1: (1.0 - o.beta1) as f32,
@@ -49,6 +49,12 @@ impl Factors {
             epsilon: o.epsilon as f32,
             scale: o.gradient_scale as f32,
         }
+    }
+
+    /// All of them, in the order in which a kernel on a GPU takes them.
+    pub(crate) fn numbers(&self) -> [f32; 9] {
+        let Factors { beta1, rest1, beta2, rest2, keep, rate, correction, epsilon, scale } = *self;
+        [beta1, rest1, beta2, rest2, keep, rate, correction, epsilon, scale]
     }
 
     /// One element: parameter and both moments.

@@ -107,6 +107,16 @@ impl Codebook {
         Codebook { values, middles, start: start.collect() }
     }
 
+    /// All values, ascending.
+    pub fn values(&self) -> &[f32; 256] {
+        self.values
+    }
+
+    /// What lies between neighbours; the last is +∞.
+    pub fn middles(&self) -> &[f32; 256] {
+        &self.middles
+    }
+
     /// The value of a code.
     pub fn value(&self, code: u8) -> f32 {
         self.values[usize::from(code)]

@@ -7,10 +7,19 @@ use crate::cpu::pool;
 use crate::error::Result;
 use crate::random::philox;
 
+/// Elements whose word is below are dropped.
+pub fn threshold(p: f64) -> u64 {
+    (p * 4_294_967_296.0).round() as u64
+}
+
+/// What multiplies the others.
+pub fn factor(p: f64) -> f32 {
+    if p < 1.0 { (1.0 / (1.0 - p)) as f32 } else { 0.0 }
+}
+
 /// `y = x / (1 − p)` with probability `1 − p`, else 0. `p` is rounded to a multiple of 2^−32.
 pub fn dropout(cancel: &Cancel, x: &[f32], p: f64, (seed, offset): (u64, u64), y: &mut [f32]) -> Result<()> {
-    let threshold = (p * 4_294_967_296.0).round() as u64;
-    let factor = if p < 1.0 { (1.0 / (1.0 - p)) as f32 } else { 0.0 };
+    let (threshold, factor) = (threshold(p), factor(p));
     pool::rows(
         cancel,
         y,

@@ -33,6 +33,11 @@ impl Memory {
     }
 
     /// Unreachable.
+    pub fn write(&self, _: &[u8]) -> Result<(), Failure> {
+        match *self {}
+    }
+
+    /// Unreachable.
     pub fn download(&self, _: usize) -> Result<Vec<u8>, Failure> {
         match *self {}
     }

@@ -3,7 +3,7 @@
 use super::{Launch, Source};
 use crate::cpu::activation::Activation;
 
-static SOURCE: Source =
+pub(super) static SOURCE: Source =
     Source { file: "activation.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("activation.wgsl")) };
 
 /// The kernel's number of a function.

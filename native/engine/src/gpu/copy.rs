@@ -2,7 +2,7 @@
 
 use super::{Launch, Source};
 
-static SOURCE: Source =
+pub(super) static SOURCE: Source =
     Source { file: "copy.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("copy.wgsl")) };
 
 /// Where blocks lie: the first word, and words from one block to the next.
@@ -25,9 +25,31 @@ pub fn gather(n: usize, width: usize) -> Launch {
     Launch::flat(&SOURCE, "gather", n * width, &[width as u32, 0, 0, 0, 0])
 }
 
-/// `ids[n]`, `dy[n, width]` added to `into[rows, width]`
-pub fn scatter_add(n: usize, rows: usize, width: usize) -> Launch {
-    Launch::flat(&SOURCE, "scatter_add", rows * width, &[width as u32, n as u32, 0, 0, 0])
+/// Which rows are added where: the plan of [`scatter_add`], and how many rows change.
+pub fn scatter_plan(ids: &[i32]) -> (Vec<u32>, usize) {
+    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
+    order.sort_by_key(|&i| ids[i as usize]);
+    let mut pairs: Vec<u32> = Vec::new();
+    for (at, &i) in order.iter().enumerate() {
+        let row = ids[i as usize] as u32;
+        if pairs.len() < 2 || pairs[pairs.len() - 2] != row {
+            pairs.extend([row, at as u32]);
+        }
+    }
+    let rows = pairs.len() / 2;
+    pairs.extend([0, ids.len() as u32]);
+    pairs.extend(order);
+    (pairs, rows)
+}
+
+/// The plan, `dy[n, width]` added to `into`, of which `rows` rows change
+pub fn scatter_add(rows: usize, width: usize) -> Launch {
+    Launch::rows(&SOURCE, "scatter_add", rows, &[width as u32, 0, 0, 0, 0])
+}
+
+/// `words` of one value
+pub fn fill(words: usize, value: u32) -> Launch {
+    Launch::flat(&SOURCE, "fill", words, &[0, value, 0, 0, 0])
 }
 
 /// The most dimensions of [`permute`].

@@ -1,4 +1,4 @@
-// sliceRows, concatRows, cacheWrite, cacheRead, copies: blocks of words; embedding, gatherRows: rows by number;
+// sliceRows, concatRows, cacheWrite, cacheRead, copies: blocks of words; zeros; embedding, gatherRows: rows by number;
 // embeddingBackward, scatterRows: rows added where their numbers say, in order; transpose, permute.
 
 struct Params {
@@ -11,6 +11,8 @@ struct Params {
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> source: array<u32>;
 @group(0) @binding(2) var<storage, read_write> words: array<u32>;
+
+@group(0) @binding(1) var<storage, read_write> filled: array<u32>;
 
 @group(0) @binding(1) var<storage, read> ids: array<u32>;
 @group(0) @binding(2) var<storage, read> table: array<u32>;
@@ -34,17 +36,26 @@ fn gather(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: 
   if (i < p.count) { gathered[i] = table[ids[i / p.width] * p.width + i % p.width]; }
 }
 
-// from_start: how many rows are added
+// A workgroup for each row that something is added to. plan: a pair for each, its number and where its part of the order of
+// rows of dy starts, and one pair more; then that order.
 @compute @workgroup_size(256)
 fn scatter_add(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
-  let i = group_number(group, groups) * 256u + local;
-  if (i >= p.count) { return; }
-  let row = i / p.width;
-  var sum = into[i];
-  for (var n = 0u; n < p.from_start; n++) {
-    if (ids[n] == row) { sum += dy[n * p.width + i % p.width]; }
+  let n = group_number(group, groups);
+  if (n >= p.count) { return; }
+  let order = 2u * (p.count + 1u);
+  for (var column = local; column < p.width; column += 256u) {
+    let at = ids[2u * n] * p.width + column;
+    var sum = into[at];
+    for (var i = ids[2u * n + 1u]; i < ids[2u * n + 3u]; i++) { sum += dy[ids[order + i] * p.width + column]; }
+    into[at] = sum;
   }
-  into[i] = sum;
+}
+
+// from_start: the word
+@compute @workgroup_size(256)
+fn fill(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) local: u32) {
+  let i = group_number(group, groups) * 256u + local;
+  if (i < p.count) { filled[i] = p.from_start; }
 }
 
 // width: how many dimensions there are

@@ -2,7 +2,7 @@
 
 use super::{Launch, Source};
 
-static SOURCE: Source =
+pub(super) static SOURCE: Source =
     Source { file: "elementwise.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("elementwise.wgsl")) };
 
 /// What two numbers become; the order is the kernel's.
@@ -18,6 +18,8 @@ pub enum Zip {
     Divide,
     /// `a + alpha·b`.
     AddScaled(f32),
+    /// `alpha·a + beta·b`.
+    Mix(f32, f32),
 }
 
 /// What a number becomes; the order is the kernel's.
@@ -38,13 +40,14 @@ pub enum Map {
 }
 
 impl Zip {
-    fn words(self) -> [u32; 2] {
+    fn words(self) -> [u32; 3] {
         match self {
-            Zip::Add => [0, 0],
-            Zip::Subtract => [1, 0],
-            Zip::Multiply => [2, 0],
-            Zip::Divide => [3, 0],
-            Zip::AddScaled(alpha) => [4, alpha.to_bits()],
+            Zip::Add => [0, 0, 0],
+            Zip::Subtract => [1, 0, 0],
+            Zip::Multiply => [2, 0, 0],
+            Zip::Divide => [3, 0, 0],
+            Zip::AddScaled(alpha) => [4, alpha.to_bits(), 0],
+            Zip::Mix(alpha, beta) => [5, alpha.to_bits(), beta.to_bits()],
         }
     }
 }
@@ -64,14 +67,12 @@ impl Map {
 
 /// `a[count]`, `b[period]`, again and again → `y[count]`
 pub fn zip(what: Zip, count: usize, period: usize) -> Launch {
-    let [kind, first] = what.words();
-    Launch::flat(&SOURCE, "zip", count, &[kind, first, 0, period as u32])
+    Launch::flat(&SOURCE, "zip", count, &[&what.words()[..], &[period as u32]].concat())
 }
 
 /// `target[count]` changed in place by `b[count]`
 pub fn update(what: Zip, count: usize) -> Launch {
-    let [kind, first] = what.words();
-    Launch::flat(&SOURCE, "update", count, &[kind, first, 0, count as u32])
+    Launch::flat(&SOURCE, "update", count, &[&what.words()[..], &[count as u32]].concat())
 }
 
 /// `x[count]` → `y[count]`

@@ -16,7 +16,8 @@ fn joined(a: f32, b: f32) -> f32 {
     case 1u: { return a - b; }
     case 2u: { return a * b; }
     case 3u: { return a / b; }
-    default: { return a + p.first * b; }
+    case 4u: { return a + p.first * b; }
+    default: { return p.first * a + p.second * b; }
   }
 }
 

@@ -3,7 +3,7 @@
 struct Params {
   m: u32, n: u32, k: u32, left_k_together: u32, right_k_together: u32,
   a_batch: u32, a_row: u32, a_column: u32, b_batch: u32, b_row: u32, b_column: u32,
-  alpha: f32, accumulate: u32, bias: u32, residual: u32, y_start: u32, a_start: u32,
+  alpha: f32, accumulate: u32, bias: u32, residual: u32, y_start: u32, a_start: u32, b_start: u32,
 }
 @group(0) @binding(0) var<uniform> p: Params;
 @group(0) @binding(1) var<storage, read> a: array<f32>;
@@ -17,7 +17,7 @@ fn left_at(batch: u32, row: u32, k: u32) -> f32 {
 }
 
 fn right_at(batch: u32, k: u32, column: u32) -> f32 {
-  return b[batch * p.b_batch + k * p.b_row + column * p.b_column];
+  return b[p.b_start + batch * p.b_batch + k * p.b_row + column * p.b_column];
 }
 
 fn finish(batch: u32, row: u32, column: u32, sum: f32) {

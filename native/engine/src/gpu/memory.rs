@@ -64,9 +64,15 @@ impl Memory {
     /// A copy of `bytes` on GPU `number`; the last word is filled up with zeros.
     pub fn upload(number: u32, bytes: &[u8]) -> Result<Memory, Failure> {
         let memory = Memory::new(number, bytes.len())?;
-        let gpu = memory.gpu;
+        memory.write(bytes)?;
+        Ok(memory)
+    }
+
+    /// Replaces all of its bytes once what was recorded before has read them.
+    pub fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        let gpu = self.gpu;
         let near = gpu.guarded(|| {
-            let (size, usage) = (memory.bytes, BufferUsages::COPY_SRC);
+            let (size, usage) = (self.bytes, BufferUsages::COPY_SRC);
             let near =
                 gpu.device.create_buffer(&BufferDescriptor { label: None, size, usage, mapped_at_creation: true });
             let mut view = near.get_mapped_range_mut(..).map_err(refused)?;
@@ -77,11 +83,8 @@ impl Memory {
             near.unmap();
             Ok(near)
         })?;
-        gpu.record(|commands| commands.copy_buffer_to_buffer(&near, 0, &memory.buffer, 0, memory.bytes))?;
-        if bytes.len() > LARGE {
-            gpu.submit()?;
-        }
-        Ok(memory)
+        gpu.record(|commands| commands.copy_buffer_to_buffer(&near, 0, &self.buffer, 0, self.bytes))?;
+        if bytes.len() > LARGE { gpu.submit() } else { Ok(()) }
     }
 
     /// Its first `bytes`, copied back, once everything that was recorded is done.

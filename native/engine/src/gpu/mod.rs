@@ -6,14 +6,23 @@
 //! at its first use, and what the driver refuses comes back as a [`Failure`], never as a panic.
 
 pub mod activation;
+pub mod adamw;
+pub mod adamw8bit;
 pub mod attention;
+pub mod cast;
 pub mod copy;
+pub mod cross_entropy;
+pub mod double_quant;
+pub mod dropout;
 pub mod elementwise;
 mod launch;
+pub mod lion;
 pub mod matmul;
 pub mod norm;
 pub mod packed;
+pub mod reduce;
 pub mod rope;
+pub mod sgd;
 pub mod softmax;
 
 #[cfg(feature = "gpu")]
@@ -29,6 +38,8 @@ mod recorder;
 
 #[cfg(not(feature = "gpu"))]
 mod absent;
+#[cfg(all(test, feature = "gpu"))]
+mod translation;
 
 #[cfg(not(feature = "gpu"))]
 pub use absent::{Memory, devices, find, run};

@@ -2,7 +2,7 @@
 
 use super::{Launch, Source};
 
-static SOURCE: Source =
+pub(super) static SOURCE: Source =
     Source { file: "norm.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("norm.wgsl")) };
 
 /// `x[rows, n]`, `weight[n]` → `y[rows, n]`, `rstd[rows]`

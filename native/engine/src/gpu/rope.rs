@@ -2,7 +2,7 @@
 
 use super::{Launch, Source};
 
-static SOURCE: Source =
+pub(super) static SOURCE: Source =
     Source { file: "rope.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("rope.wgsl")) };
 
 /// What rows look like.

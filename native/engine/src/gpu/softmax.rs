@@ -2,7 +2,7 @@
 
 use super::{Launch, Source};
 
-static SOURCE: Source =
+pub(super) static SOURCE: Source =
     Source { file: "softmax.wgsl", text: concat!(include_str!("shared.wgsl"), include_str!("softmax.wgsl")) };
 
 /// `x[rows, n]` → `y[rows, n]`: softmax or its logarithm

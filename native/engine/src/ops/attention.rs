@@ -1,5 +1,6 @@
 //! Attention with grouped heads, masks and biases.
 
+use super::far::Far;
 use super::rules::{self, Call};
 use crate::cpu::attention::{self as cpu, Bias, Kernel, Saved, Sizes};
 use crate::cpu::pool;
@@ -7,6 +8,7 @@ use crate::device::Device;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
 use crate::gpu::attention as gpu;
+use crate::gpu::copy::{self, Blocks};
 use crate::memory::{Category, Charge};
 use crate::precision::Precision;
 use crate::tensor::{Read, Tensor};
@@ -70,19 +72,9 @@ pub fn attention_forward(
     let (op, inputs) = (args.op, Inputs::take(&mut args, (q, k, v), &options)?);
     let s = inputs.sizes(&args, &options)?;
     if let Some(far) = args.far()? {
-        super::matmul::expect_f32(op, options.precision)?;
-        if s.width > gpu::MOST_WIDTH {
-            let expected = format!("heads of at most {} elements on a GPU", gpu::MOST_WIDTH);
-            return Err(Error::shape(op, "q", &inputs.q.shape, expected));
-        }
+        let (bias, places) = inputs.far_bias(&far, op, &s, options.precision)?;
         let (y, lse) = (far.output(&inputs.q.shape)?, far.output(&[s.batch, s.heads, s.queries])?);
-        let optional = [&inputs.key_mask, &inputs.lengths, &inputs.slopes];
-        if let Some(lengths) = &inputs.lengths {
-            expect_lengths(op, &bytemuck::pod_collect_to_vec::<u8, i32>(&far.download(lengths)?), s.keys)?;
-        }
-        let [mask, lengths, slopes] = optional.map(|tensor| tensor.as_ref().unwrap_or(&inputs.q));
-        let launch = gpu::forward(&s, optional.map(Option::is_some));
-        far.run(&launch, &[&inputs.q, &inputs.k, &inputs.v, mask, lengths, slopes, &y, &lse])?;
+        far.run(&gpu::forward(&s, places), &[&inputs.q, &inputs.k, &inputs.v, &bias, &y, &lse])?;
         return Ok((e.keep(y)?, e.keep(lse)?));
     }
     let cancel = e.cancel(op);
@@ -122,6 +114,16 @@ pub fn attention_backward(
     let (op, inputs) = (args.op, Inputs::take(&mut args, (saved.q, saved.k, saved.v), &options)?);
     let (dy, y, lse) = (args.take(dy)?, args.take(saved.y)?, args.take(saved.log_sum_exp)?);
     let s = inputs.sizes(&args, &options)?;
+    if let Some(far) = args.far()? {
+        let (bias, places) = inputs.far_bias(&far, op, &s, options.precision)?;
+        let Inputs { q, k, v, .. } = &inputs;
+        let moments = far.workspace(&[s.batch, s.heads, s.queries, 2])?;
+        far.run(&gpu::backward_moments(&s), &[&dy, &y, &lse, &moments])?;
+        let (dq, dk, dv) = (far.gradient(&q.shape)?, far.gradient(&k.shape)?, far.gradient(&v.shape)?);
+        far.run(&gpu::backward_queries(&s, places), &[q, k, v, &bias, &dy, &moments, &dq])?;
+        far.run(&gpu::backward_keys(&s, places), &[q, k, v, &bias, &dy, &moments, &dk, &dv])?;
+        return Ok([e.keep(dq)?, e.keep(dk)?, e.keep(dv)?]);
+    }
     let cancel = e.cancel(op);
     let mut dq = e.gradient(op, &inputs.q.shape)?;
     let (mut dk, mut dv) = (e.gradient(op, &inputs.k.shape)?, e.gradient(op, &inputs.v.shape)?);
@@ -204,6 +206,42 @@ impl Inputs {
             lengths,
             slopes: self.slopes.as_ref().map(|t| t.read(op, "slopes")).transpose()?,
         })
+    }
+
+    /// What hides keys and leans scores as one tensor on a GPU, and where each lies in it; `q` where there is none of it. Errs
+    /// for what the kernels do not take.
+    fn far_bias(
+        &self,
+        far: &Far<'_>,
+        op: &'static str,
+        s: &Sizes,
+        precision: Precision,
+    ) -> Result<(Tensor, gpu::Bias)> {
+        super::matmul::expect_f32(op, precision)?;
+        if s.width > gpu::MOST_WIDTH {
+            let expected = format!("heads of at most {} elements on a GPU", gpu::MOST_WIDTH);
+            return Err(Error::shape(op, "q", &self.q.shape, expected));
+        }
+        if let Some(lengths) = &self.lengths {
+            expect_lengths(op, &bytemuck::pod_collect_to_vec::<u8, i32>(&far.download(lengths)?), s.keys)?;
+        }
+        let mut end = 0;
+        let parts = [&self.key_mask, &self.lengths, &self.slopes].map(|part| {
+            let start = end;
+            end += part.as_ref().map_or(0, |part| part.bytes().div_ceil(size_of::<u32>()));
+            part.as_ref().map(|part| (part, start, end - start))
+        });
+        let [mask, lengths, slopes] = parts.map(|part| part.map(|(_, start, _)| start));
+        let places = gpu::Bias { mask, lengths, slopes };
+        if end == 0 {
+            return Ok((self.q.clone(), places));
+        }
+        let bias = far.workspace(&[end])?;
+        for &(part, start, words) in parts.iter().flatten() {
+            let (from, to) = (Blocks { start: 0, stride: 0 }, Blocks { start, stride: 0 });
+            far.run(&copy::blocks(1, words, from, to), &[part, &bias])?;
+        }
+        Ok((bias, places))
     }
 
     fn sizes(&self, args: &Call<'_>, options: &AttentionOptions) -> Result<Sizes> {

@@ -1,14 +1,20 @@
 //! A linear layer and softmax cross-entropy in one, in chunks of tokens: the logits never exist whole.
 
+use super::far::Far;
+use super::matmul::expect_f32;
 use super::rules;
 use crate::Cancel;
 use crate::cpu::cross_entropy as cpu;
 use crate::cpu::gemm::{self, Gemm, MatRef};
 use crate::device::Device;
+use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::matmul::{self, Product};
+use crate::gpu::{copy, cross_entropy as gpu};
 use crate::memory::Category;
 use crate::precision::Precision;
+use crate::tensor::Tensor;
 
 /// Elements of the logits that exist at once (8 MiB of f32), unless one row is longer.
 const CHUNK: usize = 2 << 20;
@@ -70,14 +76,17 @@ pub fn linear_cross_entropy(
     options: CrossEntropyOptions,
 ) -> Result<CrossEntropyResult> {
     let mut args = rules::LINEAR_CROSS_ENTROPY.of(e);
-    let (op, weight, x, targets) = (args.op, args.take(weight)?, args.take(x)?, args.take(targets)?);
+    let (op, weight, x, targets) = (args.op, args.take(weight)?, args.take(x)?, args.take_anywhere(targets)?);
     let [vocabulary, width, tokens] = args.dims(["vocabulary", "d", "tokens"])?;
     if !(0.0..=1.0).contains(&options.label_smoothing) {
         return Err(Error::option(op, "labelSmoothing", options.label_smoothing, "a number from 0 to 1"));
     }
-    let ids = read_targets(op, &targets.read::<i32>(op, "targets")?, options.ignore_index, vocabulary)?;
-
     let rows = (CHUNK / vocabulary).clamp(1, tokens.max(1));
+    if let Some(far) = args.far()? {
+        let ids = read_targets(op, &far.numbers(&targets, "targets")?, options.ignore_index, vocabulary)?;
+        return far_loss(e, &far, op, (&x, &weight, &ids), [rows, width], options);
+    }
+    let ids = read_targets(op, &targets.read::<i32>(op, "targets")?, options.ignore_index, vocabulary)?;
     let mut losses = e.output(op, &[tokens])?;
     let mut dx = options.want_input.then(|| e.gradient(op, &x.shape)).transpose()?;
     let mut dweight = options.want_weight.then(|| e.gradient(op, &weight.shape)).transpose()?;
@@ -112,6 +121,54 @@ pub fn linear_cross_entropy(
         token_losses: if options.want_token_losses { Some(losses.keep(e)?) } else { None },
         input: dx.map(|dx| dx.keep(e)).transpose()?,
         weight: dweight.map(|dweight| dweight.keep(e)).transpose()?,
+    })
+}
+
+/// The same on a GPU, where losses are made in the same chunks; their sum is made here.
+fn far_loss(
+    e: &Engine,
+    far: &Far<'_>,
+    op: &'static str,
+    (x, weight, ids): (&Tensor, &Tensor, &[Option<usize>]),
+    [rows, width]: [usize; 2],
+    options: CrossEntropyOptions,
+) -> Result<CrossEntropyResult> {
+    expect_f32(op, options.precision)?;
+    let (tokens, vocabulary) = (ids.len(), weight.shape[0]);
+    let words: Vec<_> = ids.iter().map(|id| id.map_or(gpu::IGNORED, |id| id as u32)).collect();
+    let targets = far.upload(&[tokens], DType::I32, bytemuck::cast_slice(&words))?;
+    let losses = far.output(&[tokens])?;
+    let dx = options.want_input.then(|| far.gradient(&x.shape)).transpose()?;
+    let dweight = options.want_weight.then(|| far.gradient(&weight.shape)).transpose()?;
+    if let Some(dweight) = dweight.as_ref().filter(|_| tokens == 0) {
+        far.run(&copy::fill(dweight.elements(), 0), &[dweight])?;
+    }
+    let logits = far.workspace(&[rows, vocabulary])?;
+    let scale = (options.want_input || options.want_weight).then_some(options.gradient_scale as f32);
+    for first in (0..tokens).step_by(rows) {
+        let (count, start) = (rows.min(tokens - first), first * width);
+        let product = Product { transpose_b: true, a_start: start, ..Product::plain([count, vocabulary, width]) };
+        far.run_all(&matmul::matmul(product), &[x, weight, x, x, &logits])?;
+        let launch = gpu::loss([count, vocabulary], first, scale, options.label_smoothing as f32);
+        far.run(&launch, &[&logits, &targets, &losses])?;
+        if let Some(dx) = &dx {
+            let product = Product { y_start: start, ..Product::plain([count, width, vocabulary]) };
+            far.run_all(&matmul::matmul(product), &[&logits, weight, weight, weight, dx])?;
+        }
+        if let Some(dweight) = &dweight {
+            let (transpose_a, accumulate) = (true, first > 0);
+            let plain = Product::plain([vocabulary, width, count]);
+            let product = Product { transpose_a, accumulate, b_start: start, ..plain };
+            far.run_all(&matmul::matmul(product), &[&logits, x, x, x, dweight])?;
+        }
+    }
+    let of_tokens = bytemuck::pod_collect_to_vec::<u8, f32>(&far.download(&losses)?);
+    Ok(CrossEntropyResult {
+        loss: of_tokens.iter().map(|&loss| f64::from(loss)).sum(),
+        tokens: ids.iter().flatten().count(),
+        token_losses: if options.want_token_losses { Some(e.keep(losses)?) } else { None },
+        input: dx.map(|dx| e.keep(dx)).transpose()?,
+        weight: dweight.map(|dweight| e.keep(dweight)).transpose()?,
     })
 }
 

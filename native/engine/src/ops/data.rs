@@ -13,6 +13,7 @@ use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
 use crate::gpu;
+use crate::gpu::cast;
 use crate::gpu::copy::{self, Blocks};
 use crate::memory::Category;
 use crate::random;
@@ -51,14 +52,39 @@ pub fn tensor_from_bytes(e: &Engine, bytes: &[u8], dtype: DType, shape: &[usize]
 
 /// A tensor of zeros.
 pub fn tensor_zeros(e: &Engine, shape: &[usize], dtype: DType, label: Label) -> Result<Handle> {
-    e.allocate("tensorZeros", shape, dtype, label, Fill::Zero)?.keep(e)
+    tensor_zeros_on(e, Device::Cpu, shape, dtype, label)
+}
+
+/// [`tensor_zeros`] on a device.
+pub fn tensor_zeros_on(e: &Engine, device: Device, shape: &[usize], dtype: DType, label: Label) -> Result<Handle> {
+    const OP: &str = "tensorZeros";
+    match Far::on(e, OP, device)? {
+        Some(far) => far_fill(e, &far, shape, dtype, label, 0),
+        None => e.allocate(OP, shape, dtype, label, Fill::Zero)?.keep(e),
+    }
 }
 
 /// A float tensor with one value everywhere.
 pub fn tensor_full(e: &Engine, shape: &[usize], value: f64, label: Label) -> Result<Handle> {
-    let mut fresh = e.allocate("tensorFull", shape, DType::F32, label, Fill::Any)?;
+    tensor_full_on(e, Device::Cpu, shape, value, label)
+}
+
+/// [`tensor_full`] on a device.
+pub fn tensor_full_on(e: &Engine, device: Device, shape: &[usize], value: f64, label: Label) -> Result<Handle> {
+    const OP: &str = "tensorFull";
+    if let Some(far) = Far::on(e, OP, device)? {
+        return far_fill(e, &far, shape, DType::F32, label, (value as f32).to_bits());
+    }
+    let mut fresh = e.allocate(OP, shape, DType::F32, label, Fill::Any)?;
     fresh.f32().fill(value as f32);
     fresh.keep(e)
+}
+
+/// A tensor on a GPU, all of whose words are the same.
+fn far_fill(e: &Engine, far: &Far<'_>, shape: &[usize], dtype: DType, label: Label, word: u32) -> Result<Handle> {
+    let out = far.allocate(shape, dtype, label)?;
+    far.run(&copy::fill(out.bytes().div_ceil(WORD), word), &[&out])?;
+    e.keep(out)
 }
 
 /// Normal random numbers with mean 0; the same for the same seed on every machine and number of threads.
@@ -117,6 +143,11 @@ pub fn tensor_write(e: &Engine, h: Handle, bytes: &[u8]) -> Result<()> {
     const OP: &str = "tensorWrite";
     let t = e.tensor(OP, "tensor", h)?;
     expect_bytes(OP, bytes.len(), t.bytes(), &t.shape, t.dtype)?;
+    if let Some(memory) = t.storage.gpu() {
+        return memory.write(bytes).map_err(|failure| {
+            failure.into_error(OP, memory.device(), || e.refused(OP, bytes.len(), Category::Workspace))
+        });
+    }
     t.write_bytes(OP, "tensor")?.copy_from_slice(bytes);
     Ok(())
 }
@@ -147,6 +178,12 @@ pub fn tensor_cast(e: &Engine, h: Handle, dtype: DType, label: Label) -> Result<
     if t.dtype == dtype {
         return copy(e, OP, &t, label);
     }
+    if let Some(far) = Far::of(e, OP, &[("tensor", Some(&t))])? {
+        expect_direct(OP, t.dtype, dtype)?;
+        let out = far.allocate(&t.shape, dtype, label)?;
+        far.run(&cast::cast(t.elements(), t.dtype, dtype), &[&t, &out])?;
+        return e.keep(out);
+    }
     let mut out = e.allocate(OP, &t.shape, dtype, label, Fill::Any)?;
     let cancel = e.cancel(OP);
     let mut run = Cast { t: &t, out: &mut out, cancel: &cancel };
@@ -168,13 +205,25 @@ pub fn tensor_cast(e: &Engine, h: Handle, dtype: DType, label: Label) -> Result<
         (I8, I32) => run.with(|x: i8| i32::from(x)),
         (I32, U8) => run.with(|x: i32| x.clamp(0, 255) as u8),
         (I32, I8) => run.with(|x: i32| x.clamp(-128, 127) as i8),
-        (from, to) => Err(Error::Unsupported {
-            op: OP,
-            what: format!("{from} does not convert to {to} directly"),
-            advice: "Cast to f32 first".into(),
-        }),
+        (from, to) => Err(not_direct(OP, from, to)),
     }?;
     out.keep(e)
+}
+
+fn not_direct(op: &'static str, from: DType, to: DType) -> Error {
+    Error::Unsupported {
+        op,
+        what: format!("{from} does not convert to {to} directly"),
+        advice: "Cast to f32 first".into(),
+    }
+}
+
+/// Errs for pairs of types that the processor does not convert either.
+fn expect_direct(op: &'static str, from: DType, to: DType) -> Result<()> {
+    let is_float = |dtype| matches!(dtype, DType::F32 | DType::F16 | DType::BF16);
+    let direct = from == DType::F32 || to == DType::F32 || (is_float(from) && is_float(to));
+    let whole = !is_float(from) && !is_float(to) && (from == DType::I32 || to == DType::I32);
+    if direct || whole { Ok(()) } else { Err(not_direct(op, from, to)) }
 }
 
 struct Cast<'a> {
@@ -284,16 +333,23 @@ pub fn gather_rows(e: &Engine, x: Handle, rows: Handle) -> Result<Handle> {
 /// [`gather_rows`], which is its gradient.
 pub fn scatter_rows(e: &Engine, x: Handle, rows: Handle, count: usize) -> Result<Handle> {
     let mut args = rules::SCATTER_ROWS.of(e);
-    let (op, x, ids) = (args.op, args.take(x)?, args.take(rows)?);
+    let (op, x, ids) = (args.op, args.take(x)?, args.take_anywhere(rows)?);
     let [n] = args.dims(["n"])?;
     let (x_rows, row_bytes) = first_dimension(op, &x)?;
     if x_rows != n {
         return Err(Error::shape(op, "x", &x.shape, format!("[{n}, …], as many rows as rows has numbers")));
     }
-    let ids = ids.read::<i32>(op, "rows")?;
-    super::embedding::expect_ids(op, "rows", &ids, count)?;
     let mut shape = x.shape.clone();
     shape[0] = count;
+    if let Some(far) = args.far()? {
+        let out = far.output(&shape)?;
+        far.run(&copy::fill(out.elements(), 0), &[&out])?;
+        let width = row_bytes / size_of::<f32>();
+        super::embedding::far_scatter(&far, op, ("rows", &ids), count, (&x, width), &out)?;
+        return e.keep(out);
+    }
+    let ids = ids.read::<i32>(op, "rows")?;
+    super::embedding::expect_ids(op, "rows", &ids, count)?;
     let mut out = e.allocate(op, &shape, DType::F32, (Category::Activations, op), Fill::Zero)?;
     embedding::scatter_add(&e.cancel(op), &ids, &x.read(op, "x")?, row_bytes / size_of::<f32>(), out.f32())?;
     out.keep(e)

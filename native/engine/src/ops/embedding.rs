@@ -32,10 +32,9 @@ pub fn embedding_backward(e: &Engine, ids: Handle, dy: Handle, into: Handle) -> 
     let mut args = rules::EMBEDDING_BACKWARD.of(e);
     let (op, ids, into, dy) = (args.op, args.take_anywhere(ids)?, args.take(into)?, args.take(dy)?);
     super::expect_apart(op, "dy", &into, &dy)?;
-    let [n, vocabulary, width] = args.dims(["n", "vocabulary", "d"])?;
+    let [vocabulary, width] = args.dims(["vocabulary", "d"])?;
     if let Some(far) = args.far()? {
-        let ids = ids_there(&far, op, ("ids", &ids), vocabulary)?;
-        return far.run(&gpu::scatter_add(n, vocabulary, width), &[&ids, &dy, &into]);
+        return far_scatter(&far, op, ("ids", &ids), vocabulary, (&dy, width), &into);
     }
     let (ids, dy) = (ids.read::<i32>(op, "ids")?, dy.read::<f32>(op, "dy")?);
     expect_ids(op, "ids", &ids, vocabulary)?;
@@ -49,13 +48,28 @@ pub(super) fn ids_there(
     (name, ids): (&'static str, &Tensor),
     rows: usize,
 ) -> Result<Tensor> {
+    let numbers = far.numbers(ids, name)?;
+    expect_ids(op, name, &numbers, rows)?;
     if ids.storage.gpu().is_some() {
-        expect_ids(op, name, &bytemuck::pod_collect_to_vec::<u8, i32>(&far.download(ids)?), rows)?;
         return Ok(ids.clone());
     }
-    let numbers = ids.read::<i32>(op, name)?;
-    expect_ids(op, name, &numbers, rows)?;
     far.upload(&ids.shape, DType::I32, bytemuck::cast_slice(&numbers))
+}
+
+/// Adds rows of `width` elements of `dy` to those of `into` that the numbers tell, in their order.
+pub(super) fn far_scatter(
+    far: &Far<'_>,
+    op: &'static str,
+    (name, ids): (&'static str, &Tensor),
+    rows: usize,
+    (dy, width): (&Tensor, usize),
+    into: &Tensor,
+) -> Result<()> {
+    let numbers = far.numbers(ids, name)?;
+    expect_ids(op, name, &numbers, rows)?;
+    let (plan, changed) = gpu::scatter_plan(&numbers);
+    let plan = far.upload(&[plan.len()], DType::I32, bytemuck::cast_slice(&plan))?;
+    far.run(&gpu::scatter_add(changed, width), &[&plan, dy, into])
 }
 
 /// Errs unless every number is that of a row.

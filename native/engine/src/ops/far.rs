@@ -34,7 +34,11 @@ impl<'a> Far<'a> {
     pub fn on(e: &'a Engine, op: &'static str, device: Device) -> Result<Option<Far<'a>>> {
         match device {
             Device::Cpu => Ok(None),
-            Device::Gpu(number) => e.cancel(op).check().map(|()| Some(Far { e, op, number })),
+            Device::Gpu(number) => {
+                let far = Far { e, op, number };
+                gpu::find(number).map_err(|failure| far.error(failure, 0, Category::Workspace))?;
+                e.cancel(op).check().map(|()| Some(far))
+            }
         }
     }
 
@@ -64,6 +68,11 @@ impl<'a> Far<'a> {
         self.allocate(shape, DType::F32, (Category::Gradients, self.op))
     }
 
+    /// Numbers that live inside the operation, to be written whole.
+    pub fn workspace(&self, shape: &[usize]) -> Result<Tensor> {
+        self.allocate(shape, DType::F32, (Category::Workspace, self.op))
+    }
+
     /// A copy of these bytes, held while the operation runs.
     pub fn upload(&self, shape: &[usize], dtype: DType, bytes: &[u8]) -> Result<Tensor> {
         let (category, count) = (Category::Workspace, bytes.len());
@@ -77,6 +86,19 @@ impl<'a> Far<'a> {
         let memory = tensor.storage.gpu().ok_or_else(|| self.elsewhere())?;
         let refused = |failure| self.error(failure, tensor.bytes(), Category::Workspace);
         memory.download(tensor.bytes()).map_err(refused)
+    }
+
+    /// Whole numbers, wherever they are: they are looked at before a kernel takes them.
+    pub fn numbers(&self, tensor: &Tensor, name: &'static str) -> Result<Vec<i32>> {
+        match tensor.storage.gpu() {
+            Some(_) => Ok(bytemuck::pod_collect_to_vec(&self.download(tensor)?)),
+            None => Ok(tensor.read::<i32>(self.op, name)?.to_vec()),
+        }
+    }
+
+    /// Runs kernels one after the other on the same tensors.
+    pub fn run_all(&self, launches: &[Launch], tensors: &[&Tensor]) -> Result<()> {
+        launches.iter().try_for_each(|launch| self.run(launch, tensors))
     }
 
     /// Runs a kernel on tensors, in the order of its bindings.

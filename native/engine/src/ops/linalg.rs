@@ -4,12 +4,14 @@
 
 use nibble_linalg::{NotPositiveDefinite, Real, Triangle};
 
+use super::far::Far;
 use crate::cpu::buffer::Fill;
 use crate::cpu::gemm::{self, MatRef};
 use crate::cpu::{elementwise, pool};
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::matmul::{self, Product};
 use crate::memory::{Category, Charge};
 use crate::tensor::{Read, Tensor};
 use crate::{Cancel, Device, random};
@@ -406,6 +408,13 @@ pub fn gram(e: &Engine, x: Handle, into: Option<Handle>) -> Result<Handle> {
         target.expect(OP, "into", DType::F32)?;
         target.expect_shape(OP, "into", &[n, n])?;
         super::expect_apart(OP, "x", target, &x)?;
+    }
+    if let Some(far) = Far::of(e, OP, &[("x", Some(&x)), ("into", target.as_ref())])? {
+        let rows = x.rows().0;
+        let y = target.as_ref().map_or_else(|| far.output(&[n, n]), |target| Ok(target.clone()))?;
+        let product = Product { transpose_a: true, accumulate: into.is_some(), ..Product::plain([n, n, rows]) };
+        far.run_all(&matmul::matmul(product), &[&x, &x, &x, &x, &y])?;
+        return into.map_or_else(|| e.keep(y), Ok);
     }
     let cancel = e.cancel(OP);
     let category = if into.is_some() { Category::Workspace } else { Category::Activations };

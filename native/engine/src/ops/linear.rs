@@ -1,6 +1,6 @@
 //! Linear layers whose weight is packed: forward, both gradients, and the weight as numbers.
 
-use super::far::Far;
+use super::far::{Far, expect_together};
 use super::matmul::expect_f32;
 use crate::cpu::gemm::{self, Gemm};
 use crate::cpu::{pool, quantize};
@@ -8,8 +8,8 @@ use crate::device::Device;
 use crate::dtype::DType;
 use crate::engine::{Engine, Fresh, Handle};
 use crate::error::{Error, Result};
-use crate::format::{self, Format, Layout, PackedRef, Scales};
-use crate::gpu::packed as gpu;
+use crate::format::{self, Format, Layout, PackedRef, Scales, double_quant, int};
+use crate::gpu::{double_quant as decode, packed as gpu};
 use crate::memory::{Category, Charge};
 use crate::precision::Precision;
 use crate::shape;
@@ -76,15 +76,19 @@ impl PackedWeight {
         let places = [(name, Some(x)), ("codes", Some(&codes)), ("scales", Some(&scales))];
         let optional = [("zeroPoints", zeros.as_ref()), ("nestedScales", nested.as_ref())];
         let Some(far) = Far::of(e, op, &[&places[..], &optional].concat())? else { return Ok(None) };
-        if nested.is_some() {
-            let what = "scales that are quantized in their turn do not run on a GPU yet".into();
-            return Err(Error::Unsupported { op, what, advice: "Quantize without doubleQuant".into() });
-        }
         codes.expect(op, "codes", DType::U8)?;
+        let scales = match nested {
+            Some(_) if self.format.is_integer() => {
+                return Err(Error::option(op, "nestedScales", "given for an integer format", "plain f32 scales"));
+            }
+            Some(nested) => decode_scales(&far, op, (&scales, &nested), self.nested_offset as f32)?,
+            None => scales,
+        };
         scales.expect(op, "scales", DType::F32)?;
         if let Some(zeros) = &zeros {
             zeros.expect(op, "zeroPoints", DType::F32)?;
         }
+        expect_counted(op, self.layout())?;
         let lengths = [codes.elements(), scales.elements(), zeros.as_ref().map_or(0, Tensor::elements)];
         self.layout().check(op, lengths)?;
         let zeros = zeros.unwrap_or_else(|| scales.clone());
@@ -115,6 +119,37 @@ struct Codes {
     zeros: Tensor,
 }
 
+/// The most features of a packed weight on a GPU, for the reason of [`crate::gpu::matmul::LONGEST`].
+const MOST_FEATURES: usize = 65_535;
+
+/// Errs for a weight whose bits cannot be counted by 32 of them, as kernels do.
+fn expect_counted(op: &'static str, Layout { format, rows, columns, .. }: Layout) -> Result<()> {
+    let bits = (rows as u64).saturating_mul(columns as u64).saturating_mul(format.bits() as u64);
+    if u32::try_from(bits).is_ok() && rows.max(columns) <= MOST_FEATURES {
+        return Ok(());
+    }
+    let what =
+        format!("a weight [{rows}, {columns}] of {} bits each is more than a GPU's kernels count", format.bits());
+    Err(Error::Unsupported { op, what, advice: "Compute on \"cpu\"".into() })
+}
+
+/// Scales that were quantized in their turn, as numbers for the time of an operation.
+fn decode_scales(far: &Far<'_>, op: &'static str, (codes, nested): (&Tensor, &Tensor), offset: f32) -> Result<Tensor> {
+    codes.expect(op, "scales", DType::U8)?;
+    nested.expect(op, "nestedScales", DType::F32)?;
+    let count = codes.elements();
+    if nested.elements() != count.div_ceil(double_quant::BLOCK) {
+        let expected =
+            format!("[{}], one for each {} scales", count.div_ceil(double_quant::BLOCK), double_quant::BLOCK);
+        return Err(Error::shape(op, "nestedScales", &nested.shape, expected));
+    }
+    let map = double_quant::dynamic_map();
+    let map = far.upload(&[map.len()], DType::F32, bytemuck::cast_slice(map))?;
+    let scales = far.workspace(&[count])?;
+    far.run(&decode::decode(count, offset), &[codes, nested, &map, &scales])?;
+    Ok(scales)
+}
+
 /// `x[.., in]` · `w[out, in]` packed → `[.., out] = x·wᵀ`
 pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight, precision: Precision) -> Result<Handle> {
     const OP: &str = "packedLinearForward";
@@ -123,7 +158,7 @@ pub fn packed_linear_forward(e: &Engine, x: Handle, w: &PackedWeight, precision:
     if let Some((far, Codes { codes, scales, zeros })) = w.far(e, OP, ("x", &x))? {
         expect_f32(OP, precision)?;
         let y = far.output(&shape::with_last(&x.shape, w.rows))?;
-        far.run(&gpu::forward(tokens, w.layout()), &[&x, &codes, &scales, &zeros, &y])?;
+        far.run(&gpu::forward(tokens, w.layout()), &[&codes, &zeros, &scales, &x, &y])?;
         return e.keep(y);
     }
     w.with(e, OP, |w| {
@@ -169,7 +204,7 @@ pub fn packed_linear_backward_input(e: &Engine, dy: Handle, w: &PackedWeight, pr
     if let Some((far, Codes { codes, scales, zeros })) = w.far(e, OP, ("dy", &dy))? {
         expect_f32(OP, precision)?;
         let dx = far.gradient(&shape::with_last(&dy.shape, w.columns))?;
-        far.run(&gpu::backward_input(tokens, w.layout()), &[&dy, &codes, &scales, &zeros, &dx])?;
+        far.run(&gpu::backward_input(tokens, w.layout()), &[&codes, &zeros, &scales, &dy, &dx])?;
         return e.keep(dx);
     }
     w.with(e, OP, |w| {
@@ -195,6 +230,13 @@ pub fn packed_linear_backward_scales(
     if self::tokens(OP, "dy", &dy, w.rows)? != tokens {
         return Err(Error::shape(OP, "dy", &dy.shape, format!("{tokens} rows, as x")));
     }
+    if let Some((far, Codes { codes, zeros, .. })) = w.far(e, OP, ("x", &x))? {
+        expect_together(OP, ("x", x.storage.device()), ("dy", dy.storage.device()))?;
+        expect_f32(OP, precision)?;
+        let ds = far.gradient(&[w.rows, int::groups(w.columns, w.group)])?;
+        far.run(&gpu::backward_scales(tokens, w.layout()), &[&codes, &zeros, &dy, &x, &ds])?;
+        return e.keep(ds);
+    }
     w.with(e, OP, |w| {
         let _panels = charge_panels(e, OP, tokens, w.columns)?;
         let mut ds = e.gradient(OP, &[w.rows, w.groups()])?;
@@ -204,15 +246,22 @@ pub fn packed_linear_backward_scales(
     })
 }
 
-/// Per channel: `dy[.., out]`, `y[.., out]` (no bias in it), `scales[out, 1]` → `Σ_t dy·y / scale`, shaped as `scales`
+/// Per channel: `dy[.., out]`, `y[.., out]` (no bias in it), `scales[out, 1]` → `Σ_t dy·y / scale`, shaped as `scales`. A scale
+/// of 0 is an error; on a GPU, where looking for one would mean waiting, its gradient is NaN.
 pub fn packed_linear_backward_scales_from_output(e: &Engine, dy: Handle, y: Handle, scales: Handle) -> Result<Handle> {
     const OP: &str = "packedLinearBackwardScalesFromOutput";
     let (dy, y) = (e.tensor(OP, "dy", dy)?, e.tensor(OP, "y", y)?);
     let scales = e.tensor(OP, "scales", scales)?;
     let n = scales.elements();
-    tokens(OP, "dy", &dy, n)?;
+    let tokens = tokens(OP, "dy", &dy, n)?;
     y.expect(OP, "y", DType::F32)?;
     y.expect_shape(OP, "y", &dy.shape)?;
+    if let Some(far) = Far::of(e, OP, &[("dy", Some(&dy)), ("y", Some(&y)), ("scales", Some(&scales))])? {
+        scales.expect(OP, "scales", DType::F32)?;
+        let ds = far.gradient(&scales.shape)?;
+        far.run(&gpu::backward_scales_from_output(tokens, n), &[&dy, &y, &scales, &ds])?;
+        return e.keep(ds);
+    }
     let mut ds = e.gradient(OP, &scales.shape)?;
     let (dy, y) = (dy.read::<f32>(OP, "dy")?, y.read::<f32>(OP, "y")?);
     let scales = scales.read::<f32>(OP, "scales")?;
@@ -228,6 +277,13 @@ pub fn packed_linear_backward_scales_from_output(e: &Engine, dy: Handle, y: Hand
 /// The weight as f32 `[rows, columns]`, charged as workspace.
 pub fn dequantize(e: &Engine, w: &PackedWeight) -> Result<Handle> {
     const OP: &str = "dequantize";
+    let codes = e.tensor(OP, "codes", w.codes)?;
+    if let Some((far, Codes { codes, scales, zeros })) = w.far(e, OP, ("codes", &codes))? {
+        shape::elements(OP, &[w.rows, w.columns])?;
+        let out = far.workspace(&[w.rows, w.columns])?;
+        far.run(&gpu::dequantize(w.layout()), &[&codes, &zeros, &scales, &out])?;
+        return e.keep(out);
+    }
     w.with(e, OP, |w| {
         let mut out = e.workspace_of(OP, &[w.rows, w.columns])?;
         e.cancel(OP).check()?;

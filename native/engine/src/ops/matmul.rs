@@ -123,7 +123,7 @@ fn multiply<T: Element + Number>(
         };
         let y = c.map_or_else(|| far.output(&out_shape), Ok)?;
         let optional = [&bias, &residual].map(|tensor| tensor.as_ref().unwrap_or(a));
-        far.run(&gpu::matmul(product), &[a, b, optional[0], optional[1], &y])?;
+        far.run_all(&gpu::matmul(product), &[a, b, optional[0], optional[1], &y])?;
         return into.map_or_else(|| e.keep(y), Ok);
     }
     let bias = bias.as_ref().map(|bias| bias.read::<f32>(OP, "bias")).transpose()?;
@@ -180,7 +180,7 @@ pub fn batched_matmul(e: &Engine, a: Handle, b: Handle, options: BatchedOptions)
         expect_f32(OP, precision)?;
         let product = Product { batch, transpose_a, transpose_b, alpha: alpha as f32, ..Product::plain([m, n, k]) };
         let y = far.output(&[batch, m, n])?;
-        far.run(&gpu::matmul(product), &[&a, &b, &a, &a, &y])?;
+        far.run_all(&gpu::matmul(product), &[&a, &b, &a, &a, &y])?;
         return e.keep(y);
     }
     let (left, right) = (a.read::<f32>(OP, "a")?, b.read::<f32>(OP, "b")?);

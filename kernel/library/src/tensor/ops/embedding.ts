@@ -14,7 +14,8 @@ export const embeddingOps: OpTable<Signatures> = {
       saved: wanted.weight ? { ids, weight } : {},
     }),
     backward: ({ dy, saved: { ids, weight }, into }) => {
-      const target = into.weight ?? Tensor.zeros(weight.shape, { category: "gradients", owner: "embedding" });
+      const { shape, device } = weight;
+      const target = into.weight ?? Tensor.zeros(shape, { category: "gradients", owner: "embedding", device });
       native.embeddingBackward(ids.handle, dy.handle, target.handle);
       target.touched();
       return { weight: target };

@@ -155,7 +155,7 @@ function zeroPointGradient(dy: Tensor, x: Tensor, { scales, columns, group }: Pa
   const size = group === 0 ? columns : group;
   const groups = columns / size;
   const parts = made(native.tensorReshape(x.handle, [x.shape[0]! * groups, size]));
-  const ones = Tensor.full([size, 1], 1, { owner: "packedLinear" });
+  const ones = Tensor.full([size, 1], 1, { owner: "packedLinear", device: x.device });
   const sums = made(
     native.tensorReshape(made(native.matmul(parts.handle, ones.handle, {})).handle, [x.shape[0]!, groups]),
   );

@@ -46,6 +46,9 @@ export const lossOps: OpTable<Signatures> = {
   },
 };
 
-/** Mean cross-entropy of softmax(x·weightᵀ) over the counted targets: x [n, d], weight [vocab, d], targets i32 [n] → [1], 0 where none counts; logits never exist whole. */
+/**
+ * Mean cross-entropy of softmax(x·weightᵀ) over the counted targets: x [n, d], weight [vocab, d], targets i32 [n] → [1], 0 where none counts;
+ * logits never exist whole. The loss and the targets may be the CPU's: a loss always is.
+ */
 export const linearCrossEntropy = (x: Tensor, weight: Tensor, targets: Tensor, options: LossOptions = {}) =>
   apply("linearCrossEntropy", lossOps.linearCrossEntropy, { x, weight }, { ...options, targets });

@@ -73,8 +73,9 @@ export class Optimizer<O extends object = object> {
   ) {
     for (const [name, tensor] of this.parameters()) {
       const shapes = Object.entries(method.states(name, tensor, options));
+      const { device } = tensor;
       const make = ({ shape, dtype }: StateShape) =>
-        keep(Tensor.zeros(shape, { dtype, category: "optimizer", owner: name }));
+        keep(Tensor.zeros(shape, { dtype, category: "optimizer", owner: name, device }));
       this.states.set(name, Object.fromEntries(shapes.map(([state, shape]) => [state, make(shape)])));
     }
   }

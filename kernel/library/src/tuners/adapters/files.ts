@@ -7,6 +7,7 @@ import { SafetensorsFile, writeSafetensors } from "../../io/safetensors.js";
 import type { LanguageModel } from "../../models/model.js";
 import type { Linear } from "../../nn/linear.js";
 import { didYouMean, shown } from "../../options.js";
+import { onDevice } from "../../tensor/kernels.js";
 import { keep } from "../../tensor/scope.js";
 import type { Tensor } from "../../tensor/tensor.js";
 import { Adapter } from "./adapter.js";
@@ -56,7 +57,8 @@ export async function readAdapter(model: LanguageModel, folder: string): Promise
     const layers = new Map([...model.linears()].map(([name, linear]) => [moduleName(model, name), { name, linear }]));
     for (const name of file.tensors.keys()) {
       const { layer, part } = place(file.path, name, layers);
-      const tensor = keep(await file.read(name, type === "LORA" ? "weights" : "scales", layer));
+      const read = await file.read(name, type === "LORA" ? "weights" : "scales", layer);
+      const tensor = keep(onDevice(read, model.device));
       made.push(tensor);
       tensors.set(layer, (tensors.get(layer) ?? new Map<string, Tensor>()).set(part, tensor));
     }

@@ -27,9 +27,16 @@ export function gaussianStart(
     columns,
     rank,
     owner,
-  }: { readonly rows: number; readonly columns: number; readonly rank: number; readonly owner: string },
+    device,
+  }: {
+    readonly rows: number;
+    readonly columns: number;
+    readonly rank: number;
+    readonly owner: string;
+    readonly device?: string;
+  },
   seed: number,
 ): { readonly a: Tensor; readonly b: Tensor } {
-  const options = { category: "weights", owner } as const;
+  const options = { category: "weights", owner, ...(device !== undefined && { device }) } as const;
   return { a: Tensor.randomNormal([rank, columns], 1 / rank, seed, options), b: Tensor.zeros([rows, rank], options) };
 }

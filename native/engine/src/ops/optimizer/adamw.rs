@@ -4,6 +4,7 @@ use super::{Check, check, finite, not_negative, run, share};
 use crate::cpu::adamw::{self as cpu, AdamW};
 use crate::engine::{Engine, Handle};
 use crate::error::Result;
+use crate::gpu::adamw as gpu;
 
 /// One step for every parameter, in place: see [`cpu::step`].
 pub fn adamw_step(
@@ -16,9 +17,9 @@ pub fn adamw_step(
 ) -> Result<()> {
     const OP: &str = "adamwStep";
     check(OP, checks(&options))?;
-    run(e, OP, parameters, gradients, [("first", first), ("second", second)], |parameters| {
-        cpu::step(OP, parameters, &options)
-    })
+    let states = [("first", first), ("second", second)];
+    let kernel = |count| gpu::step(count, &options);
+    run(e, OP, parameters, gradients, states, kernel, |parameters| cpu::step(OP, parameters, &options))
 }
 
 pub(super) fn checks(o: &AdamW) -> [Check; 7] {

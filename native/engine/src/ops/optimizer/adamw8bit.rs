@@ -1,11 +1,13 @@
 //! AdamW with moments of eight bits.
 
+use super::super::far::Far;
 use super::{adamw, check, expect_distinct, expect_lengths};
 use crate::cpu::adamw::AdamW;
 use crate::cpu::adamw8bit::{self as cpu, BLOCK, Moment, Parameter};
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::Result;
+use crate::gpu::adamw8bit as gpu;
 use crate::tensor::Tensor;
 
 /// One moment of every parameter.
@@ -54,6 +56,15 @@ pub fn adamw_8bit_step(
         sets.push([g, p, m, m_scales, v, v_scales]);
     }
     expect_distinct(OP, sets.iter().map(|set| &set[0]), sets.iter().flat_map(|set| &set[1..]))?;
+    let names = ["gradients", "parameters", "first.codes", "first.scales", "second.codes", "second.scales"];
+    let places: Vec<_> = sets.iter().flat_map(|set| names.iter().copied().zip(set.iter().map(Some))).collect();
+    if let Some(far) = Far::of(e, OP, &places)? {
+        let maps = gpu::maps();
+        let maps = far.upload(&[maps.len()], DType::F32, bytemuck::cast_slice(&maps))?;
+        return sets.iter().try_for_each(|[g, p, m, m_scales, v, v_scales]| {
+            far.run(&gpu::step(p.elements(), &options), &[p, g, m, m_scales, v, v_scales, &maps])
+        });
+    }
     e.cancel(OP).check()?;
     let mut locked = Vec::with_capacity(sets.len());
     for [g, p, m, m_scales, v, v_scales] in &sets {

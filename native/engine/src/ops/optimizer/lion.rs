@@ -4,6 +4,7 @@ use super::{check, finite, not_negative, run, share};
 use crate::cpu::lion::{self as cpu, Lion};
 use crate::engine::{Engine, Handle};
 use crate::error::Result;
+use crate::gpu::lion as gpu;
 
 /// One step for every parameter, in place: see [`cpu::step`].
 pub fn lion_step(
@@ -22,5 +23,7 @@ pub fn lion_step(
         finite("gradientScale", options.gradient_scale),
     ];
     check(OP, checks)?;
-    run(e, OP, parameters, gradients, [("momentum", momentum)], |parameters| cpu::step(OP, parameters, &options))
+    let kernel = |count| gpu::step(count, &options);
+    let states = [("momentum", momentum)];
+    run(e, OP, parameters, gradients, states, kernel, |parameters| cpu::step(OP, parameters, &options))
 }

@@ -6,11 +6,14 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::far::Far;
+use super::reduce::far_sums;
 use crate::cpu::multi::Parameter;
-use crate::cpu::reduce;
+use crate::cpu::reduce::{self, Reduction};
 use crate::dtype::DType;
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::Launch;
 use crate::tensor::{Read, Tensor, Write};
 
 mod adamw;
@@ -28,10 +31,14 @@ pub use sgd::sgd_step;
 /// `√ Σ g²` over all tensors, in double precision and a fixed order.
 pub fn global_norm(e: &Engine, gradients: &[Handle]) -> Result<f64> {
     const OP: &str = "globalNorm";
+    let gradients = gradients.iter().map(|&g| e.tensor(OP, "gradients", g)).collect::<Result<Vec<_>>>()?;
+    if let Some(far) = Far::of(e, OP, &gradients.iter().map(|g| ("gradients", Some(g))).collect::<Vec<_>>())? {
+        gradients.iter().try_for_each(|g| g.expect(OP, "gradients", DType::F32))?;
+        return far_sums(&far, Reduction::Norm, &gradients).map(|squares| squares.iter().sum::<f64>().sqrt());
+    }
     let cancel = e.cancel(OP);
     let mut total = 0.0;
-    for &g in gradients {
-        let g = e.tensor(OP, "gradients", g)?;
+    for g in &gradients {
         total += reduce::sum(&cancel, &g.read(OP, "gradients")?, |g| g * g)?;
     }
     Ok(total.sqrt())
@@ -102,16 +109,34 @@ fn as_parameters<'a, const N: usize>(locked: &'a mut [Locked<'_, N>]) -> Vec<Par
     locked.iter_mut().map(slices).collect()
 }
 
-/// Checks, locks and runs one step of an optimizer whose states look like their parameters.
+/// The GPU where all of these are, for a step that was not interrupted.
+fn far<'a, const N: usize>(e: &'a Engine, op: &'static str, sets: &[Set<N>]) -> Result<Option<Far<'a>>> {
+    let mut places = Vec::new();
+    for Set { p, g, states } in sets {
+        places.extend([("parameters", Some(p)), ("gradients", Some(g))]);
+        places.extend(states.iter().map(|state| ("a state", Some(state))));
+    }
+    Far::of(e, op, &places)
+}
+
+/// Checks, locks and runs one step of an optimizer whose states look like their parameters; on a GPU it is `kernel` for each
+/// parameter of so many elements.
 fn run<const N: usize>(
     e: &Engine,
     op: &'static str,
     parameters: &[Handle],
     gradients: &[Handle],
     states: [List<'_>; N],
+    kernel: impl Fn(usize) -> Launch,
     step: impl FnOnce(Vec<Parameter<'_, N>>) -> Result<()>,
 ) -> Result<()> {
     let sets = sets(e, op, parameters, gradients, states)?;
+    if let Some(far) = far(e, op, &sets)? {
+        return sets.iter().try_for_each(|Set { p, g, states }| {
+            let tensors: Vec<_> = [p, g].into_iter().chain(states).collect();
+            far.run(&kernel(p.elements()), &tensors)
+        });
+    }
     e.cancel(op).check()?;
     step(as_parameters(&mut lock(op, &sets)?))
 }

@@ -4,6 +4,7 @@ use super::{check, finite, not_negative, run, share};
 use crate::cpu::sgd::{self as cpu, Sgd};
 use crate::engine::{Engine, Handle};
 use crate::error::{Error, Result};
+use crate::gpu::sgd as gpu;
 
 /// One step for every parameter, in place: see [`cpu::step`]. Without momentum the list of states is empty.
 pub fn sgd_step(
@@ -22,7 +23,8 @@ pub fn sgd_step(
     ];
     check(OP, checks)?;
     if options.momentum > 0.0 {
-        return run(e, OP, parameters, gradients, [("states", momentum)], |p| cpu::step(OP, p, &options));
+        let kernel = |count| gpu::step(count, &options);
+        return run(e, OP, parameters, gradients, [("states", momentum)], kernel, |p| cpu::step(OP, p, &options));
     }
     if options.nesterov {
         return Err(Error::option(OP, "nesterov", true, "false without momentum"));
@@ -31,5 +33,6 @@ pub fn sgd_step(
         let got = format!("{} tensors", momentum.len());
         return Err(Error::option(OP, "states", got, "none without momentum"));
     }
-    run(e, OP, parameters, gradients, [], |parameters| cpu::step_plain(OP, parameters, &options))
+    let kernel = |count| gpu::step_plain(count, &options);
+    run(e, OP, parameters, gradients, [], kernel, |parameters| cpu::step_plain(OP, parameters, &options))
 }
