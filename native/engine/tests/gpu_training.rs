@@ -243,14 +243,11 @@ fn a_scale_of_zero_has_no_gradient() {
     }
 }
 
+/// One step on a parameter, its gradient and the states after them, and the step's number.
+type Step<'a> = dyn Fn(&Engine, &[Handle], f64) -> Result<()> + 'a;
+
 /// Three steps of an optimizer on a parameter with its gradient, states of zeros beside them.
-fn steps(
-    name: &str,
-    shape: &[usize],
-    tolerance: f64,
-    states: usize,
-    step: &dyn Fn(&Engine, &[Handle], f64) -> Result<()>,
-) {
+fn steps(name: &str, shape: &[usize], tolerance: f64, states: usize, step: &Step<'_>) {
     agree(name, tolerance, &[shape.to_vec(), shape.to_vec()], &|e, x| {
         let label = (Category::Activations, "state");
         let zeros = |_| data::tensor_zeros_on(e, device_of(e, x[0]), shape, DType::F32, label);

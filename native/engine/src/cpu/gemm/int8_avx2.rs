@@ -25,13 +25,9 @@ impl Avx2 {
     /// `Σ_groups scale·Σ_blocks x.scale·Σ number·x₈`, codes of four bits, those of the low nibbles first; `levels`: what they mean.
     pub(super) fn nibbles(self, levels: Option<[i8; 16]>, codes: &[[u8; 16]], scales: Scales<'_>, x: &Rounded) -> f32 {
         let table = &levels.unwrap_or_default().map(i8::cast_unsigned);
+        let sum = if levels.is_some() { sum::<16, true> } else { sum::<16, false> };
         // SAFETY: `self` proves that the processor has AVX2 and FMA.
-        unsafe {
-            match levels {
-                Some(_) => sum::<16, true>(table, codes, scales, x),
-                None => sum::<16, false>(table, codes, scales, x),
-            }
-        }
+        unsafe { sum(table, codes, scales, x) }
     }
 
     /// The same, one number a byte: up to 63, or with a sign in two's complement.
