@@ -32,8 +32,8 @@ const text = (percent: number): DocumentShares => {
 };
 
 /**
- * The course of docs/pocket.md: match, reach, recall, judge, then denials, prompts and the rest. Each stage stands on the one
- * before, so the early ones end when what they teach is there. At 8 rows of 256 tokens all of it is 12.7 million tokens at most.
+ * The course of docs/pocket.md: match, reach, recall, judge, denials, then prompts and the rest. Each stage stands on the one
+ * before, so the early ones end when what they teach is there. At 8 rows of 256 tokens all of it is 13.5 million tokens at most.
  */
 export const stages: readonly Stage[] = [
   {
@@ -67,6 +67,14 @@ export const stages: readonly Stage[] = [
     schedule: "constant",
     warmup: 0,
     until: { task: "verdict", right: 0.9 },
+  },
+  {
+    name: "denials",
+    shares: { ...text(28), recalled: 22, judgedOther: 34, questions: 9, pairs: 5, copy: 2 },
+    steps: 400,
+    schedule: "constant",
+    warmup: 0,
+    until: { task: "recalledNegated", right: 0.95 },
   },
   { name: "world", steps: 900, schedule: "constant", warmup: 0 },
   { name: "decay", steps: 1200, schedule: "linear", warmup: 0 },
