@@ -4,6 +4,8 @@ import { native } from "./native.js";
 import { toNative, type PackedMatrix } from "./packed.js";
 import { Tensor } from "./tensor.js";
 
+export { onDevice } from "./tensor.js";
+
 // Operations that no gradient flows through. Results belong to the caller.
 
 /** Rows [start, end) of dimension 0, copied. */
@@ -21,15 +23,6 @@ export function copy(x: Tensor, category: Category = "activations", owner = "cop
 /** A copy on the device: "cpu", "gpu" or "gpu:N". */
 export function toDevice(x: Tensor, device: string): Tensor {
   return Tensor.adopt(native.tensorToDevice(x.handle, device));
-}
-/** The tensor itself where it is there already; otherwise its copy there, and the tensor is disposed of. */
-export function onDevice(x: Tensor, device: string): Tensor {
-  if (x.device === device) return x;
-  try {
-    return toDevice(x, device);
-  } finally {
-    x.dispose();
-  }
 }
 /** Another shape over the same bytes, without a tape; `reshape` in ops.ts is the one that gradients flow through. */
 export function view(x: Tensor, shape: readonly number[]): Tensor {

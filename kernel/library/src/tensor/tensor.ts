@@ -88,7 +88,7 @@ export class Tensor implements Scoped {
     }
     const bytes = new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
     const { category = "activations", owner = UNNAMED, device } = options;
-    return placed(Tensor.adopt(native.tensorFromBytes(bytes, dtype, [...shape], category, owner)), device);
+    return onDevice(Tensor.adopt(native.tensorFromBytes(bytes, dtype, [...shape], category, owner)), device);
   }
 
   /** All zeros; f32 unless `dtype` says otherwise. */
@@ -111,7 +111,7 @@ export class Tensor implements Scoped {
     options: Omit<TensorOptions, "dtype"> = {},
   ): Tensor {
     const { category = "activations", owner = UNNAMED, device } = options;
-    return placed(Tensor.adopt(native.tensorRandomNormal([...shape], std, seed, category, owner)), device);
+    return onDevice(Tensor.adopt(native.tensorRandomNormal([...shape], std, seed, category, owner)), device);
   }
 
   /** The native handle. Only for src/tensor. @throws {DisposedError} */
@@ -267,7 +267,7 @@ export class Tensor implements Scoped {
 }
 
 /** The tensor itself where it is there already; otherwise its copy there, and the tensor is disposed of. */
-function placed(x: Tensor, device = "cpu"): Tensor {
+export function onDevice(x: Tensor, device = "cpu"): Tensor {
   if (x.device === device) return x;
   try {
     return Tensor.adopt(native.tensorToDevice(x.handle, device));
